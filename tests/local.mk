@@ -1,0 +1,7 @@
+# One block per test program.  check_PROGRAMS names end in .t; scripts end in .sh.
+#   check_PROGRAMS += tests/test_NOUN.t
+#   tests_test_NOUN_t_SOURCES = tests/test_NOUN.c
+#   tests_test_NOUN_t_LDADD = $(TEST_LIBS)
+# TEST_LIBS holds every archive of ours and every library, in link order (see Makefile.am).
+# Shell tests:
+#   dist_check_SCRIPTS += tests/test_NOUN.sh
