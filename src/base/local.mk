@@ -11,5 +11,7 @@ libbase_a_SOURCES += src/base/path.c src/base/path.h
 libbase_a_SOURCES += src/base/role.h
 libbase_a_SOURCES += src/base/sampling.h
 libbase_a_SOURCES += src/base/text.c src/base/text.h
+libbase_a_SOURCES += src/base/text_decode.c
+libbase_a_SOURCES += src/base/text_fold.c
 libbase_a_SOURCES += src/base/tokens.c src/base/tokens.h
 libbase_a_SOURCES += src/base/utf8.c src/base/utf8.h

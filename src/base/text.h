@@ -22,6 +22,11 @@ int text_width(unsigned cp);
 
 /* Columns of one grapheme cluster as the screen draws it (sum over what is really sent to the terminal). */
 int text_cluster_cols(Str cluster);
+/* Appends what the screen sends for one cluster: of an emoji sequence only its first emoji (terminals and ncurses
+ * disagree about the rest), no format characters or emoji selectors, at most 4 marks on a character, a mark without
+ * a base on a space, "^X" for controls, a space for a tab, U+FFFD for C1 and invalid bytes.  The sum of text_width
+ * over it is text_cluster_cols; it may be empty (0 columns). */
+void text_cluster_shown(Str cluster, Buf *out);
 /* Columns of s; control characters count as they are drawn (tab is 1 here; layout.c expands it). */
 int text_cols(Str s);
 /* Longest prefix of whole graphemes that takes at most `cols` columns; *used gets its columns (may be NULL). */
@@ -43,7 +48,7 @@ void text_nfkc(Str s, Buf *out);
  * leading U+FEFF dropped. */
 void text_clean_input(Str s, Buf *out);
 
-/* Input bytes to UTF-8.  encoding NULL: a BOM, valid UTF-8, UTF-16, Shift_JIS, EUC-JP and ISO-2022-JP are recognised;
+/* Input bytes to UTF-8.  encoding NULL or "auto": a BOM, valid UTF-8, UTF-16, Shift_JIS, EUC-JP and ISO-2022-JP are recognised;
  * *used gets the (static) name of what was taken.  A leading BOM is dropped.  Unknown encoding names and bytes that
  * do not fit are errors. */
 bool text_decode(Str bytes, const char *encoding, Buf *out, const char **used, Error *err);
