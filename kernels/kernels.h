@@ -45,6 +45,9 @@ typedef struct {
     const KCancel *cancel;
     void (*progress)(void *arg, int done, int total); /* load: tensors; feed: tokens */
     void *arg;
+    /* load: the backend holds these bytes of the source in a form of its own and reads them no more (they may be dropped
+     * from memory, not unmapped).  Called on the calling thread. */
+    void (*copied)(void *arg, const void *data, size_t bytes);
 } KCall;
 
 /* ---- numbers as they lie in files ----------------------------------------------------------------------------- */
@@ -236,6 +239,11 @@ struct Timeline { const BackendOps *ops; Loaded *loaded; };
  * table for tests and is never chosen by itself. */
 const BackendOps *const *backend_table(int *n);
 const BackendOps *backend_find(const char *name); /* NULL if this build lacks it */
+
+/* The rows: cpu/backend.c, cpu/reference.c, cuda/backend.cu (only where HAVE_CUDA). */
+extern const BackendOps backend_cpu;
+extern const BackendOps backend_reference;
+extern const BackendOps backend_cuda;
 
 #ifdef __cplusplus
 }
