@@ -5,3 +5,11 @@
 # TEST_LIBS holds every archive of ours and every library, in link order (see Makefile.am).
 # Shell tests:
 #   dist_check_SCRIPTS += tests/test_NOUN.sh
+
+check_PROGRAMS += tests/test_layout.t tests/test_grid.t tests/test_editor.t
+tests_test_layout_t_SOURCES = tests/test_layout.c
+tests_test_layout_t_LDADD = $(TEST_LIBS)
+tests_test_grid_t_SOURCES = tests/test_grid.c
+tests_test_grid_t_LDADD = $(TEST_LIBS)
+tests_test_editor_t_SOURCES = tests/test_editor.c
+tests_test_editor_t_LDADD = $(TEST_LIBS)
