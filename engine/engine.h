@@ -89,6 +89,12 @@ typedef struct {
     const char *tokenizer_key; /* hash of vocabulary, merges and added tokens, lower-case hexadecimal */
 } ModelInfo;
 
+/* One line for each backend of this build that users may choose, with what it would use on this machine:
+ * "cpu: avx2, 2 threads" (in English). */
+void engine_describe_backends(Buf *out);
+/* Path of the mapped model file that holds an address, or NULL; for a SIGBUS handler: async-signal-safe. */
+const char *engine_mapped_file(const void *address);
+
 /* Pointers are borrowed from the engine. */
 void engine_info(const Engine *engine, ModelInfo *out);
 /* Default sampling of the model's generation_config.json; false where it has none. */

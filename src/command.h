@@ -2,6 +2,8 @@
 #ifndef SRC_COMMAND_H
 #define SRC_COMMAND_H
 
+#include <stdint.h>
+
 #include "src/option.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -29,6 +31,9 @@ typedef struct {
 const CommandRow *command_table(size_t *n);
 const CommandRow *command_find(const char *name);
 
+/* The whole program but for locale and signals: options, choice of the command, its run.  Returns the exit status. */
+int command_main(int argc, char **argv, int (*screen)(const struct ChatStart *start));
+
 /* Prints "kaiwa: text" on stderr and returns the exit status that fits the kind. */
 int command_fail(const Error *err);
 
@@ -46,5 +51,19 @@ typedef struct ChatStart {
     const char *first_message; /* TEXT of the command line, sent at once; NULL */
     const char *notice;        /* said once when the chat opens, translated (no model at hand, …); NULL */
 } ChatStart;
+
+/* A new conversation with the system prompt, persona, sampling and length of the options (what /new and its key do). */
+bool start_new_conversation(ChatStart *start, Error *err);
+/* Opens a conversation, and applies what was given on the command line to it. */
+bool start_open_conversation(ChatStart *start, int64_t id, Error *err);
+/* Asks for a model by name (NULL: the one that start_choose_model names). */
+bool start_open_model(ChatStart *start, const char *model, Error *err);
+/* To be called whenever chat_event reports CHAT_CHANGED_MODEL: sampling of a conversation that has not begun follows the
+ * model's own defaults, and the model becomes the last one used. */
+void start_model_changed(ChatStart *start);
+/* --model (also from environment or file), the model last used, or the bundled guide; appends.  False: there is none. */
+bool start_choose_model(const Options *options, struct Store *store, Buf *out);
+/* What to tell somebody who has no model: the one way to get one.  Translated, borrowed. */
+const char *start_no_model_text(void);
 
 #endif

@@ -23,7 +23,9 @@ typedef enum { /* which commands take it; an option in the file may be any */
     OPTION_BENCH = 1 << 6,
     OPTION_ROWS = 1 << 7,       /* list, show, search, inspect: --json */
     OPTION_EXPORT = 1 << 8,
-    OPTION_IN_FILE = 1 << 9     /* may stand in kaiwa.conf */
+    OPTION_IN_FILE = 1 << 9,    /* may stand in kaiwa.conf and in the environment */
+    OPTION_IN_ENVIRONMENT = 1 << 10, /* in the environment only */
+    OPTION_SERVICE = 1 << 11    /* for tests and packagers: not in --help, but in the man page */
 } OptionUse;
 
 typedef struct {
@@ -39,6 +41,7 @@ typedef struct {
 } OptionRow;
 
 const OptionRow *option_table(size_t *n);
+/* The first row of that name: export and bench have a format each. */
 const OptionRow *option_find(const char *name);
 
 typedef struct Options Options;
@@ -51,10 +54,13 @@ bool options_read_file(Options *options, const char *path, Buf *warnings, Error 
 void options_read_environment(Options *options, Buf *warnings);
 /* Parses argv[1..] for a command's uses; what is no option is moved to rest (borrowed, *n_rest).  "--" ends options. */
 bool options_parse(Options *options, unsigned uses, int argc, char **argv, const char **rest, int *n_rest, Error *err);
+/* The first word of argv[1..] that is neither an option nor an option's value, before any "--"; 0: none. */
+int options_first_word(int argc, char **argv);
 /* One setting by name, checked as on the command line (used by /set). */
 bool options_set(Options *options, const char *name, Str value, Error *err);
 
 bool options_is_set(const Options *options, const char *name); /* by command line, environment or file */
+bool options_is_given(const Options *options, const char *name); /* by the command line or options_set */
 const char *options_string(const Options *options, const char *name); /* NULL: unset */
 bool options_flag(const Options *options, const char *name);
 int options_int(const Options *options, const char *name);
@@ -64,7 +70,12 @@ size_t options_list(const Options *options, const char *name, char *const **item
 void options_section(const Options *options, const char *section, void (*each)(void *arg, Str name, Str value), void *arg);
 /* Names of the sections that start with prefix, e.g. "persona ". */
 size_t options_sections(const Options *options, const char *prefix, const char **names, size_t cap);
+/* Puts the lines of [persona NAME] in the place of the file's settings: environment and command line stay stronger.
+ * ERR_USAGE names the personas that there are. */
+bool options_apply_persona(Options *options, const char *name, Error *err);
 /* Sampling out of the options over the model's defaults (for those not set). */
 void options_sampling(const Options *options, const Sampling *model_defaults, Sampling *out);
+/* Overrides what options_is_given: the rest of *sampling stays. */
+void options_sampling_given(const Options *options, Sampling *sampling);
 
 #endif

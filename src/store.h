@@ -81,4 +81,7 @@ bool store_history(Store *store, size_t limit, void (*each)(void *arg, Str text)
 bool store_set(Store *store, const char *name, Str value, Error *err);
 bool store_get(Store *store, const char *name, Buf *out); /* false: not set */
 
+/* Version of sqlite; static. */
+const char *store_library_version(void);
+
 #endif

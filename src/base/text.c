@@ -27,6 +27,11 @@ enum { PAGE = 256, N_PAGES = 0x110000 / PAGE };
 static _Atomic(uint8_t *) pages[N_PAGES];
 static atomic_int ambiguous_cols = 1;
 
+const char *text_library_version(void)
+{
+    return U_ICU_VERSION;
+}
+
 void text_set_ambiguous(int cols)
 {
     atomic_store(&ambiguous_cols, cols == 2 ? 2 : 1);

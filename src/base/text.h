@@ -12,6 +12,9 @@
 #include "src/base/buf.h"
 #include "src/base/error.h"
 
+/* Version of ICU, as "72.1"; static. */
+const char *text_library_version(void);
+
 /* Columns of East Asian Ambiguous characters: 1 (default) or 2. */
 void text_set_ambiguous(int cols);
 int text_ambiguous(void);
