@@ -84,6 +84,7 @@ typedef struct {
     bool adds_bos;            /* before plain text */
     const char *chat_format, *chat_format_why;
     uint64_t file_bytes;
+    uint64_t token_bytes;     /* weights that decoding one token reads (no embedding that is not the head); 0: not known */
     uint64_t memory_bytes;    /* weights + KV at 4096 or max_context, estimated */
     const char *backend;      /* as the backend describes itself; "" without weights */
     const char *tokenizer_key; /* hash of vocabulary, merges and added tokens, lower-case hexadecimal */

@@ -2,8 +2,6 @@
 #ifndef SRC_COMMAND_H
 #define SRC_COMMAND_H
 
-#include <stdint.h>
-
 #include "src/option.h"
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
@@ -54,8 +52,6 @@ typedef struct ChatStart {
 
 /* A new conversation with the system prompt, persona, sampling and length of the options (what /new and its key do). */
 bool start_new_conversation(ChatStart *start, Error *err);
-/* Opens a conversation, and applies what was given on the command line to it. */
-bool start_open_conversation(ChatStart *start, int64_t id, Error *err);
 /* Asks for a model by name (NULL: the one that start_choose_model names). */
 bool start_open_model(ChatStart *start, const char *model, Error *err);
 /* To be called whenever chat_event reports CHAT_CHANGED_MODEL: sampling of a conversation that has not begun follows the

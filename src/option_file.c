@@ -92,15 +92,22 @@ static void read_section(Reader *reader, Str line)
     options_add_line(reader->options, buf_cstr(&reader->section), STR(""), STR(""));
 }
 
+/* The row of a name whose use has all these bits. */
 static const OptionRow *setting(Str name, unsigned use)
 {
     size_t n;
     const OptionRow *rows = option_table(&n);
 
     for (size_t i = 0; i < n; i++)
-        if (str_eq_c(name, rows[i].name) && rows[i].use & use)
+        if (str_eq_c(name, rows[i].name) && (rows[i].use & use) == use)
             return &rows[i];
     return NULL;
+}
+
+/* A persona may set whatever shapes a reply, but not name another persona. */
+static const OptionRow *persona_setting(Str name)
+{
+    return str_eq_c(name, "persona") ? NULL : setting(name, OPTION_GENERATION | OPTION_IN_FILE);
 }
 
 static void read_setting(Reader *reader, Str name, Str value)
@@ -112,7 +119,7 @@ static void read_setting(Reader *reader, Str name, Str value)
     if (str_eq_c(buf_str(&reader->section), "?"))
         return;
     if (is_persona || !reader->section.len) {
-        row = setting(name, is_persona ? OPTION_GENERATION : OPTION_IN_FILE);
+        row = is_persona ? persona_setting(name) : setting(name, OPTION_IN_FILE);
         if (!row) {
             warn(reader, _("%.*s: unknown setting"), (int)(name.len < 60 ? name.len : 60),
                  name.data);
@@ -216,7 +223,7 @@ typedef struct {
 static void apply_line(void *arg, Str name, Str value)
 {
     Persona *persona = arg;
-    const OptionRow *row = setting(name, OPTION_GENERATION);
+    const OptionRow *row = persona_setting(name);
 
     if (row && persona->good)
         persona->good = options_put(persona->options, row, value, FROM_FILE, persona->err);

@@ -13,6 +13,7 @@ typedef enum { SLASH_NONE, SLASH_DONE, SLASH_QUIT, SLASH_VIEW } SlashResult;
 typedef struct {
     ChatStart *start; /* chat, store, options */
     Buf *out;         /* what to show the user, translated lines */
+    Buf *notice;      /* confirmations ("title changed"), translated lines; NULL: they go to out */
     Buf *view;        /* SLASH_VIEW: name of a view the screen should open ("list", "system", "help", "search"); in --plain
                          the commands print instead: plain is true */
     Buf *argument;    /* SLASH_VIEW: its argument */
