@@ -1,0 +1,19 @@
+# Models.  One line a file:
+#   libengine_a_SOURCES += engine/NAME.c engine/NAME.h
+libengine_a_SOURCES += engine/added.c engine/added.h
+libengine_a_SOURCES += engine/bpe.c engine/bpe.h
+libengine_a_SOURCES += engine/decode.c engine/decode.h
+libengine_a_SOURCES += engine/normalize.c engine/normalize.h
+libengine_a_SOURCES += engine/pretokenize.c engine/pretokenize.h
+libengine_a_SOURCES += engine/split.c engine/split.h
+libengine_a_SOURCES += engine/split_rules.c
+libengine_a_SOURCES += engine/tokenizer.c engine/tokenizer.h
+libengine_a_SOURCES += engine/tokenizer_config.c
+libengine_a_SOURCES += engine/tokenizer_files.c
+libengine_a_SOURCES += engine/tokenizer_gguf.c
+libengine_a_SOURCES += engine/tokenizer_json.c
+libengine_a_SOURCES += engine/tokenizer_kinds.c
+libengine_a_SOURCES += engine/tokenizer_parts.h
+libengine_a_SOURCES += engine/tokenizer_pipeline.c
+libengine_a_SOURCES += engine/tokenizer_spm.c
+libengine_a_SOURCES += engine/vocab.c engine/vocab.h
