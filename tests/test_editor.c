@@ -443,7 +443,7 @@ static void names_of_keys_are_read_and_written(void **state)
         Key key;
         Buf name = BUF_INIT;
         assert_true(key_parse(str_from(names[i]), &key));
-        key_name(key, &name);
+        key_write(key, &name);
         assert_string_equal(buf_cstr(&name), names[i]);
         buf_release(&name);
     }

@@ -97,7 +97,7 @@ bool key_parse_sequence(Str names, KeySequence *out)
     return true;
 }
 
-void key_name(Key key, Buf *out)
+void key_write(Key key, Buf *out)
 {
     if (key.mods & MOD_CTRL)
         buf_puts(out, "Ctrl-");

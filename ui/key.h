@@ -48,7 +48,7 @@ bool key_eq(Key a, Key b);
 bool key_parse(Str name, Key *out);
 /* Keys separated by blanks. */
 bool key_parse_sequence(Str names, KeySequence *out);
-void key_name(Key key, Buf *out);
+void key_write(Key key, Buf *out);
 /* True for a character that is typed into a text (no control, no modifier). */
 bool key_is_text(Key key);
 

@@ -1,11 +1,27 @@
 # The screen.  One line a file:
 #   libui_a_SOURCES += ui/NAME.c ui/NAME.h
+libui_a_SOURCES += ui/action.c ui/action.h
+libui_a_SOURCES += ui/app.h
 libui_a_SOURCES += ui/edit.c ui/edit.h
 libui_a_SOURCES += ui/editor.c ui/editor.h
 libui_a_SOURCES += ui/editor_keys.c
+libui_a_SOURCES += ui/frame.c ui/frame.h
 libui_a_SOURCES += ui/grid.c ui/grid.h
+libui_a_SOURCES += ui/inputbox.c ui/inputbox.h
 libui_a_SOURCES += ui/key.c ui/key.h
+libui_a_SOURCES += ui/keymap.c
 libui_a_SOURCES += ui/layout.c ui/layout.h
 libui_a_SOURCES += ui/recall.c ui/recall.h
+libui_a_SOURCES += ui/screen.h
+libui_a_SOURCES += ui/screen_curses.c
+libui_a_SOURCES += ui/status.c ui/status.h
+libui_a_SOURCES += ui/terminal.c ui/terminal.h
 libui_a_SOURCES += ui/theme.c ui/theme.h
+libui_a_SOURCES += ui/transcript.c ui/transcript.h
+libui_a_SOURCES += ui/ui.h
 libui_a_SOURCES += ui/undo.c ui/undo.h
+libui_a_SOURCES += ui/view.c ui/view.h
+libui_a_SOURCES += ui/view_chat.c
+libui_a_SOURCES += ui/view_help.c
+libui_a_SOURCES += ui/view_list.c
+libui_a_SOURCES += ui/view_system.c

@@ -1,0 +1,83 @@
+/* Where the title, the list, the view in use and the hints go on a screen of any size. */
+#include "config.h"
+
+#include "ui/frame.h"
+
+#include "src/base/i18n.h"
+#include "src/base/text.h"
+#include "ui/status.h"
+
+static void draw_hints(const App *app, Grid *grid, Rect line)
+{
+    size_t n;
+    const ActionRow *table = action_table(&n);
+    int col = line.col + 1;
+    for (size_t i = 0; i < n; i++) {
+        const ActionRow *action = &table[i];
+        if (!action->hint || !(action->contexts & app->focus->kind->context) || (action->available && !action->available(app)))
+            continue;
+        Buf words = BUF_INIT;
+        keymap_first_name(&app->keymap, action, &words);
+        bool has_key = words.len > 0;
+        buf_printf(&words, " %s", _(action->hint));
+        if (has_key && col + text_cols(buf_str(&words)) < line.col + line.cols)
+            col = grid_text(grid, line, line.row, col, buf_str(&words), STYLE_HINT) + 2;
+        buf_release(&words);
+    }
+}
+
+static void draw_bottom(const App *app, Grid *grid, Rect line)
+{
+    if (app->notice.len == 0) {
+        draw_hints(app, grid, line);
+        return;
+    }
+    Style style = app->notice_is_error ? STYLE_ERROR : STYLE_NOTICE;
+    grid_text_cut(grid, line, line.row, line.col + 1, line.cols - 2, buf_str(&app->notice), style);
+}
+
+static void draw_pane(App *app, Grid *grid, Rect body)
+{
+    Rect pane = { body.row, body.col, body.rows, PANE_COLS };
+    app->list_view->kind->draw(app->list_view, grid, pane);
+    for (int row = body.row; row < body.row + body.rows; row++)
+        grid_text(grid, body, row, body.col + PANE_COLS, STR("|"), STYLE_FRAME);
+}
+
+static void draw_too_small(Grid *grid)
+{
+    Rect all = { 0, 0, grid->rows, grid->cols };
+    grid_text(grid, all, 0, 0, str_from(_("window too small")), STYLE_TEXT);
+}
+
+static void draw_all(App *app, Grid *grid)
+{
+    Rect title = { 0, 0, 1, grid->cols }, bottom = { grid->rows - 1, 0, 1, grid->cols };
+    Rect body = { 1, 0, grid->rows - 2, grid->cols };
+    status_draw_title(app->chat, grid, title);
+    draw_bottom(app, grid, bottom);
+    if (app_has_pane(app)) {
+        draw_pane(app, grid, body);
+        body.col += PANE_COLS + 1;
+        body.cols -= PANE_COLS + 1;
+    } else if (app->focus == app->list_view && app->list_view) {
+        app->list_view->kind->draw(app->list_view, grid, body);
+        return;
+    }
+    View *view = app->over ? app->over : app->chat_view;
+    view->kind->draw(view, grid, body);
+}
+
+void frame_paint(App *app)
+{
+    int rows, cols, row = -1, col = -1;
+    app->screen->kind->size(app->screen, &rows, &cols);
+    grid_resize(&app->grid, rows, cols);
+    if (rows < SMALLEST_ROWS || cols < SMALLEST_COLS)
+        draw_too_small(&app->grid);
+    else
+        draw_all(app, &app->grid);
+    bool has_cursor = rows >= SMALLEST_ROWS && cols >= SMALLEST_COLS && app->focus->kind->cursor &&
+                      app->focus->kind->cursor(app->focus, &row, &col);
+    app->screen->kind->show(app->screen, &app->grid, has_cursor ? row : -1, has_cursor ? col : -1);
+}

@@ -1,0 +1,13 @@
+/* The title line and the status line, as text: pure functions of the chat. */
+#ifndef UI_STATUS_H
+#define UI_STATUS_H
+
+#include "src/chat.h"
+#include "ui/grid.h"
+
+void status_draw_title(const Chat *chat, Grid *grid, Rect area);
+void status_draw(const Chat *chat, Grid *grid, Rect area);
+/* "[#####-----]", `cols` marks inside. */
+void status_bar(Buf *out, double share, int cols);
+
+#endif
