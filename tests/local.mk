@@ -13,3 +13,7 @@ tests_test_grid_t_SOURCES = tests/test_grid.c
 tests_test_grid_t_LDADD = $(TEST_LIBS)
 tests_test_editor_t_SOURCES = tests/test_editor.c
 tests_test_editor_t_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test_forward.t
+tests_test_forward_t_SOURCES = tests/test_forward.c tests/tiny_shape.c tests/tiny_shape.h
+tests_test_forward_t_LDADD = $(TEST_LIBS)
