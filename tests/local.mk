@@ -17,3 +17,14 @@ tests_test_editor_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_forward.t
 tests_test_forward_t_SOURCES = tests/test_forward.c tests/tiny_shape.c tests/tiny_shape.h
 tests_test_forward_t_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test_base.t tests/test_utf8.t tests/test_text.t tests/test_mailbox.t
+tests_test_base_t_SOURCES = tests/test_base.c
+tests_test_base_t_LDADD = $(TEST_LIBS)
+tests_test_utf8_t_SOURCES = tests/test_utf8.c
+tests_test_utf8_t_LDADD = $(TEST_LIBS)
+tests_test_text_t_SOURCES = tests/test_text.c src/wcwidth.c
+tests_test_text_t_LDADD = $(TEST_LIBS)
+tests_test_mailbox_t_SOURCES = tests/test_mailbox.c
+tests_test_mailbox_t_LDADD = $(TEST_LIBS)
+dist_check_SCRIPTS += tests/test_style.sh
