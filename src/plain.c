@@ -29,6 +29,7 @@ typedef struct {
     const char *encoding; /* asked for, or recognised in an earlier line; NULL: UTF-8 so far */
     Buf bytes;            /* read but not used */
     size_t used;          /* of bytes */
+    Buf attached; /* by /file, goes in front of the next message */
     bool at_end, is_first, is_decoded, is_terminal, quit;
     int status;
 } Plain;
@@ -195,16 +196,21 @@ static void wait_idle(Plain *plain)
 static void send_message(Plain *plain, Str text)
 {
     Error err = ERROR_INIT;
+    Buf whole = BUF_INIT;
 
     if (!str_trim(text).len)
         return;
+    buf_append_str(&whole, buf_str(&plain->attached));
+    buf_append_str(&whole, text);
     if (!chat_status(plain->start->chat)->model)
         error_set(&err, ERR_NOT_FOUND, "%s", start_no_model_text());
-    else if (chat_send(plain->start->chat, text, &err)) {
+    else if (chat_send(plain->start->chat, buf_str(&whole), &err))
+        buf_reset(&plain->attached);
+    if (err.kind == ERR_NONE)
         wait_idle(plain);
-        return;
-    }
-    complain(plain, &err);
+    else
+        complain(plain, &err);
+    buf_release(&whole);
 }
 
 static void take_line(Plain *plain, Str line)
@@ -215,6 +221,7 @@ static void take_line(Plain *plain, Str line)
                              .notice = &notice,
                              .view = &view,
                              .argument = &argument,
+                             .draft = &plain->attached,
                              .plain = true };
     SlashResult result = SLASH_NONE;
     Error err = ERROR_INIT;
@@ -298,5 +305,6 @@ int plain_run(ChatStart *start, const char *why)
     chat_save_now(start->chat);
     turn_release(&plain.turn);
     buf_release(&plain.bytes);
+    buf_release(&plain.attached);
     return plain.status;
 }

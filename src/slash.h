@@ -17,6 +17,7 @@ typedef struct {
     Buf *view;        /* SLASH_VIEW: name of a view the screen should open ("list", "system", "help", "search"); in --plain
                          the commands print instead: plain is true */
     Buf *argument;    /* SLASH_VIEW: its argument */
+    Buf *draft;       /* /file: text for the input box, or to stand in front of the next message; NULL: chat_set_draft */
     bool plain;
 } SlashContext;
 
