@@ -104,8 +104,10 @@ static void a_pile_of_marks_stays_within_a_cell(void **state)
 
 static void nothing_that_upsets_a_terminal_is_drawn(void **state)
 {
-    static const char *const bad[] = { "\033[31m", "\a", "\r", "\x7F", "\xC2\x9B", "\u202E", "\u200B", "\u00AD", "\uFEFF",
-                                       "\xFF\xFE", "\u2028", "👨‍👩‍👧", "❤️" };
+    static const char *const bad[] = { "\033[31m", "\a",       "\r",     "\x7F",
+                                       "\xC2\x9B", "\u202E",   "\u200B", "\u00AD",
+                                       "\uFEFF",   "\xFF\xFE", "\u2028", "👨‍👩‍👧",
+                                       "❤️" };
     Grid grid = new_grid(1, 40);
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -116,7 +118,8 @@ static void nothing_that_upsets_a_terminal_is_drawn(void **state)
         grid_dump(&grid, &got);
         for (size_t at = 0; at + 1 < got.len; at++)
             assert_true((unsigned char)got.data[at] >= 0x20 && got.data[at] != 0x7F);
-        static const char *const hidden[] = { "\u202E", "\u200B", "\u00AD", "\uFEFF", "\u2028", "\u200D", "\uFE0F", "\xC2\x9B" };
+        static const char *const hidden[] = { "\u202E", "\u200B", "\u00AD", "\uFEFF",
+                                              "\u2028", "\u200D", "\uFE0F", "\xC2\x9B" };
         for (size_t j = 0; j < ARRAY_LEN(hidden); j++)
             assert_int_equal(str_find(buf_str(&got), str_from(hidden[j])), -1);
         buf_release(&got);
@@ -126,7 +129,8 @@ static void nothing_that_upsets_a_terminal_is_drawn(void **state)
 
 static void what_is_drawn_takes_the_columns_that_were_measured(void **state)
 {
-    static const char *const texts[] = { "ｶﾞｷﾞ", "🇯🇵旗", "👍🏽", "葛\U000E0100", "1️⃣", "e\u0301é", "①…—", "한국어", "नमस्ते" };
+    static const char *const texts[] = { "ｶﾞｷﾞ",     "🇯🇵旗", "👍🏽", "葛\U000E0100", "1️⃣",
+                                         "e\u0301é", "①…—",  "한국어",   "नमस्ते" };
     (void)state;
     for (int ambiguous = 1; ambiguous <= 2; ambiguous++) {
         Grid grid = new_grid(1, 40);

@@ -1,4 +1,5 @@
-/* Where lines break: kinsoku, graphemes, blanks that hang, runs without a break, and the cache of growing texts. */
+/* Where lines break: kinsoku, graphemes, blanks that hang, runs without a break, and the cache of
+ * growing texts. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -26,7 +27,8 @@ static void join_rows(Str text, const Layout *layout, Buf *out)
     for (size_t i = 0; i < layout->n; i++) {
         if (i)
             buf_putc(out, '|');
-        buf_append_str(out, str_sub(text, layout->row[i].from, layout->row[i].to - layout->row[i].from));
+        buf_append_str(out,
+                       str_sub(text, layout->row[i].from, layout->row[i].to - layout->row[i].from));
     }
 }
 
@@ -39,7 +41,8 @@ static void check_cases(const Case *cases, size_t n)
         layout_text(text, cases[i].cols, LAYOUT_TAB, &layout);
         join_rows(text, &layout, &got);
         if (strcmp(buf_cstr(&got), cases[i].rows) != 0)
-            fail_msg("%s (%d): got “%s”, want “%s”", cases[i].what, cases[i].cols, buf_cstr(&got), cases[i].rows);
+            fail_msg("%s (%d): got “%s”, want “%s”", cases[i].what, cases[i].cols, buf_cstr(&got),
+                     cases[i].rows);
         buf_release(&got);
         layout_release(&layout);
     }
@@ -107,12 +110,9 @@ static void a_run_without_a_break_is_cut_between_graphemes(void **state)
 static void newlines_and_empty_lines_are_rows(void **state)
 {
     static const Case cases[] = {
-        { "empty", 10, "", "" },
-        { "two", 10, "a\nb", "a|b" },
-        { "gap", 10, "a\n\nb", "a||b" },
-        { "end", 10, "a\n", "a|" },
-        { "tab", 10, "a\tbc", "a\tbc" },
-        { "tab too wide", 9, "a\tbc", "a\t|bc" },
+        { "empty", 10, "", "" },         { "two", 10, "a\nb", "a|b" },
+        { "gap", 10, "a\n\nb", "a||b" }, { "end", 10, "a\n", "a|" },
+        { "tab", 10, "a\tbc", "a\tbc" }, { "tab too wide", 9, "a\tbc", "a\t|bc" },
     };
     (void)state;
     check_cases(cases, ARRAY_LEN(cases));
@@ -129,8 +129,11 @@ static void ambiguous_characters_take_the_width_that_is_set(void **state)
     text_set_ambiguous(1);
 }
 
-static const char *const pieces[] = { "日本", "。", "「", "」", "abc", " ", "　", "か\u3099", "👨‍👩‍👧", "\t", "\n", "ー", "\xE3\x81", "\xFF",
-                                      "ｶﾞ", "～", "a\u0301", "🇯", "！", "\u200D", "\u3099", "http://a.b/c" };
+static const char *const pieces[] = {
+    "日本", "。",     "「",     "」",          "abc",  " ",  "　", "か\u3099", "👨‍👩‍👧",
+    "\t",   "\n",     "ー",     "\xE3\x81",    "\xFF", "ｶﾞ", "～", "a\u0301",  "🇯",
+    "！",   "\u200D", "\u3099", "http://a.b/c"
+};
 
 static unsigned next_random(unsigned *seed)
 {
@@ -138,7 +141,8 @@ static unsigned next_random(unsigned *seed)
     return *seed >> 16;
 }
 
-/* Every byte but the newlines is on exactly one row, rows fit (blanks aside), and borders are those of graphemes. */
+/* Every byte but the newlines is on exactly one row, rows fit (blanks aside), and borders are those
+ * of graphemes. */
 static void check_rows(Str text, int cols)
 {
     Layout layout = LAYOUT_INIT;
@@ -155,7 +159,8 @@ static void check_rows(Str text, int cols)
         size_t first = line.len ? text_next_grapheme(line, 0) : 0;
         bool one = text_cols(str_sub(line, 0, first)) == row.cols;
         if (row.cols > cols && !one)
-            fail_msg("row %zu takes %d of %d columns: “%.*s”", i, row.cols, cols, (int)line.len, line.data);
+            fail_msg("row %zu takes %d of %d columns: “%.*s”", i, row.cols, cols, (int)line.len,
+                     line.data);
         int col;
         assert_int_equal(layout_find(&layout, text, row.from, LAYOUT_TAB, &col), i);
         assert_int_equal(col, 0);
@@ -226,7 +231,8 @@ static void columns_and_bytes_map_both_ways(void **state)
     assert_int_equal(layout.n, 3);
     assert_int_equal(layout_find(&layout, text, 3, LAYOUT_TAB, &col), 0);
     assert_int_equal(col, 2);
-    assert_int_equal(layout_find(&layout, text, 9, LAYOUT_TAB, &col), 1); /* the soft break: the later row */
+    assert_int_equal(layout_find(&layout, text, 9, LAYOUT_TAB, &col),
+                     1); /* the soft break: the later row */
     assert_int_equal(col, 0);
     assert_int_equal(layout_find(&layout, text, 12, LAYOUT_TAB, &col), 1); /* before the newline */
     assert_int_equal(col, 3);

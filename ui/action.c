@@ -1,4 +1,5 @@
-/* The table of actions.  What an action does to a view is the view's; here is only which key asks for it, and when. */
+/* The table of actions.  What an action does to a view is the view's; here is only which key asks
+ * for it, and when. */
 #include "config.h"
 
 #include "ui/action.h"
@@ -6,8 +7,7 @@
 #include "src/base/i18n.h"
 #include "ui/app.h"
 
-/* ---- when ----------------------------------------------------------------------------------------------------------- */
-
+/* ---- when ------------------------------------------------------------------------------------ */
 
 static bool can_dismiss(const App *app)
 {
@@ -45,7 +45,7 @@ static bool has_store(const App *app)
     return app->store != NULL;
 }
 
-/* ---- what ------------------------------------------------------------------------------------------------------------ */
+/* ---- what ------------------------------------------------------------------------------------ */
 
 static void run_help(App *app)
 {
@@ -260,41 +260,55 @@ static void run_help_page_down(App *app)
 }
 
 static const ActionRow table[] = {
-    { "stop", IN_CHAT, "Esc", N_("stop the reply; dismiss what a command said"), N_("stop"), can_dismiss, run_stop },
-    { "help", IN_CHAT | IN_LIST | IN_SYSTEM, "F1|^X h", N_("show this help"), N_("help"), NULL, run_help },
-    { "list", IN_CHAT | IN_SYSTEM, "F2|^X l", N_("conversations: open, rename, delete"), N_("list"), has_store, run_list },
+    { "stop", IN_CHAT, "Esc", N_("stop the reply; dismiss what a command said"), N_("stop"),
+      can_dismiss, run_stop },
+    { "help", IN_CHAT | IN_LIST | IN_SYSTEM, "F1|^X h", N_("show this help"), N_("help"), NULL,
+      run_help },
+    { "list", IN_CHAT | IN_SYSTEM, "F2|^X l", N_("conversations: open, rename, delete"), N_("list"),
+      has_store, run_list },
     { "system", IN_CHAT, "F3|^X s", N_("edit the system prompt"), N_("system"), NULL, run_system },
-    { "retry", IN_CHAT, "F5|^X r", N_("another reply to the last message"), N_("retry"), has_reply, run_retry },
-    { "continue", IN_CHAT, "^X c", N_("go on with a reply that was cut off"), NULL, has_reply, run_continue },
-    { "export", IN_CHAT, "F8|^X o", N_("write the conversation to a Markdown file"), N_("export"), has_reply, run_export },
+    { "retry", IN_CHAT, "F5|^X r", N_("another reply to the last message"), N_("retry"), has_reply,
+      run_retry },
+    { "continue", IN_CHAT, "^X c", N_("go on with a reply that was cut off"), NULL, has_reply,
+      run_continue },
+    { "export", IN_CHAT, "F8|^X o", N_("write the conversation to a Markdown file"), N_("export"),
+      has_reply, run_export },
     { "new", IN_CHAT | IN_LIST, "^X n", N_("begin a new conversation"), NULL, NULL, run_new },
-    { "version-back", IN_CHAT, "Alt-Left|^X <", N_("the version before, of a reply or message"), NULL, has_versions,
-      run_version_back },
-    { "version-on", IN_CHAT, "Alt-Right|^X >", N_("the next version"), NULL, has_versions, run_version_on },
-    { "page-up", IN_CHAT | IN_SYSTEM, "PgUp", N_("scroll the conversation back a page"), NULL, NULL, run_page_up },
+    { "version-back", IN_CHAT, "Alt-Left|^X <", N_("the version before, of a reply or message"),
+      NULL, has_versions, run_version_back },
+    { "version-on", IN_CHAT, "Alt-Right|^X >", N_("the next version"), NULL, has_versions,
+      run_version_on },
+    { "page-up", IN_CHAT | IN_SYSTEM, "PgUp", N_("scroll the conversation back a page"), NULL, NULL,
+      run_page_up },
     { "page-down", IN_CHAT | IN_SYSTEM, "PgDn", N_("scroll on a page"), NULL, NULL, run_page_down },
     { "row-up", IN_CHAT, "Shift-Up|Shift-PgUp", N_("scroll back a row"), NULL, NULL, run_row_up },
-    { "row-down", IN_CHAT, "Shift-Down|Shift-PgDn", N_("scroll on a row"), NULL, NULL, run_row_down },
+    { "row-down", IN_CHAT, "Shift-Down|Shift-PgDn", N_("scroll on a row"), NULL, NULL,
+      run_row_down },
     { "top", IN_CHAT, "Alt-<|Ctrl-Home", N_("start of the conversation"), NULL, NULL, run_top },
-    { "bottom", IN_CHAT, "Alt->|Ctrl-End", N_("end of the conversation, and stay there"), NULL, NULL, run_bottom },
+    { "bottom", IN_CHAT, "Alt->|Ctrl-End", N_("end of the conversation, and stay there"), NULL,
+      NULL, run_bottom },
     { "complete", IN_CHAT, "Tab", N_("complete a command"), NULL, NULL, run_complete },
-    { "interrupt", IN_ALL, "^C", N_("stop the reply; else clear the input; else quit"), NULL, NULL, run_interrupt },
+    { "interrupt", IN_ALL, "^C", N_("stop the reply; else clear the input; else quit"), NULL, NULL,
+      run_interrupt },
     { "end", IN_CHAT, "^D", N_("quit, when the input is empty"), NULL, input_is_empty, run_end },
     { "quit", IN_ALL, "F10|^X q", N_("save and quit"), N_("quit"), NULL, run_quit },
-    { "suspend", IN_ALL, "^Z", N_("back to the shell for a while (fg returns)"), NULL, NULL, run_suspend },
+    { "suspend", IN_ALL, "^Z", N_("back to the shell for a while (fg returns)"), NULL, NULL,
+      run_suspend },
     { "repaint", IN_ALL, "^L", N_("draw the screen anew"), NULL, NULL, run_repaint },
 
     { "list-open", IN_LIST, "Enter", N_("open the conversation"), N_("open"), NULL, run_list_open },
     { "list-rename", IN_LIST, "Alt-r|^X r", N_("rename it"), N_("rename"), NULL, run_list_rename },
-    { "list-delete", IN_LIST, "Alt-d|Delete|^X d", N_("delete it (/undelete brings it back)"), N_("delete"), NULL,
-      run_list_delete },
+    { "list-delete", IN_LIST, "Alt-d|Delete|^X d", N_("delete it (/undelete brings it back)"),
+      N_("delete"), NULL, run_list_delete },
     { "list-up", IN_LIST, "Up|^P", N_("the one above"), NULL, NULL, run_list_up },
     { "list-down", IN_LIST, "Down|^N", N_("the one below"), NULL, NULL, run_list_down },
     { "list-page-up", IN_LIST, "PgUp", N_("a page up"), NULL, NULL, run_list_page_up },
     { "list-page-down", IN_LIST, "PgDn", N_("a page down"), NULL, NULL, run_list_page_down },
-    { "list-close", IN_LIST, "Esc|F2|^X l", N_("clear the filter; back to the chat"), N_("back"), NULL, run_list_close },
+    { "list-close", IN_LIST, "Esc|F2|^X l", N_("clear the filter; back to the chat"), N_("back"),
+      NULL, run_list_close },
 
-    { "system-close", IN_SYSTEM, "Esc|F3|^X s", N_("leave the system prompt as it was"), N_("cancel"), NULL, run_close },
+    { "system-close", IN_SYSTEM, "Esc|F3|^X s", N_("leave the system prompt as it was"),
+      N_("cancel"), NULL, run_close },
 
     { "help-up", IN_HELP, "Up|^P|k", N_("a row up"), NULL, NULL, run_help_up },
     { "help-down", IN_HELP, "Down|^N|j|Enter", N_("a row down"), NULL, NULL, run_help_down },

@@ -24,20 +24,20 @@ struct App {
     Theme theme;
     Grid grid;
     Keymap keymap;
-    KeySequence typed;      /* start of a key sequence */
+    KeySequence typed;           /* start of a key sequence */
     View *chat_view, *list_view; /* always there */
-    View *over;             /* help, system prompt, …; NULL: none */
-    View *focus;            /* one of the three */
-    Buf notice;             /* one line in place of the hints, until the next key */
+    View *over;                  /* help, system prompt, …; NULL: none */
+    View *focus;                 /* one of the three */
+    Buf notice;                  /* one line in place of the hints, until the next key */
     bool notice_is_error;
-    bool notice_is_new;     /* made by the key that is being handled */
+    bool notice_is_new; /* made by the key that is being handled */
     bool quit_armed;
     bool quit;
     int exit_status;
-    bool dirty, urgent;     /* something is to be painted; at once */
+    bool dirty, urgent; /* something is to be painted; at once */
     int64_t painted_us;
     uint64_t n_events;
-    bool waits_first;       /* the command line's message waits for the model */
+    bool waits_first; /* the command line's message waits for the model */
 };
 
 /* Opens the named view over the transcript (or focuses the list); argument is the view's own. */

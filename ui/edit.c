@@ -1,4 +1,5 @@
-/* Motion and deletion by grapheme, by Japanese word, by logical line, and up and down by what is seen. */
+/* Motion and deletion by grapheme, by Japanese word, by logical line, and up and down by what is
+ * seen. */
 #include "config.h"
 
 #include "ui/edit.h"
@@ -53,7 +54,8 @@ static void move_rows(const EditInput *in, int step, EditResult *out)
     out->goal_col = in->goal_col >= 0 ? in->goal_col : col;
     bool edge = step < 0 ? row == 0 : row + 1 >= layout.n;
     if (!edge) {
-        out->cursor = layout_byte_at(&layout, in->text, step < 0 ? row - 1 : row + 1, out->goal_col, LAYOUT_TAB);
+        out->cursor = layout_byte_at(&layout, in->text, step < 0 ? row - 1 : row + 1, out->goal_col,
+                                     LAYOUT_TAB);
         out->done = true;
     }
     layout_release(&layout);
@@ -162,7 +164,11 @@ static void run_change(const EditInput *in, EditOp op, EditResult *out)
 
 void edit_run(const EditInput *in, EditOp op, EditResult *out)
 {
-    *out = (EditResult){ .from = in->cursor, .to = in->cursor, .insert = BUF_INIT, .cursor = in->cursor, .goal_col = -1 };
+    *out = (EditResult){ .from = in->cursor,
+                         .to = in->cursor,
+                         .insert = BUF_INIT,
+                         .cursor = in->cursor,
+                         .goal_col = -1 };
     if (op <= EDIT_WORD_RIGHT)
         run_motion(in, op, out);
     else

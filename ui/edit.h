@@ -1,4 +1,5 @@
-/* Editing steps as pure functions on UTF-8: what a key does to a text and its cursor.  No libedit, no screen. */
+/* Editing steps as pure functions on UTF-8: what a key does to a text and its cursor.  No libedit,
+ * no screen. */
 #ifndef UI_EDIT_H
 #define UI_EDIT_H
 
@@ -35,11 +36,11 @@ typedef enum {
 } EditOp;
 
 typedef struct {
-    Str text;       /* borrowed */
-    size_t cursor;  /* byte */
-    int cols;       /* columns of a row on the screen */
-    int goal_col;   /* where up and down want to stay; -1: where the cursor is */
-    Buf *kill;      /* what ^Y brings back */
+    Str text;        /* borrowed */
+    size_t cursor;   /* byte */
+    int cols;        /* columns of a row on the screen */
+    int goal_col;    /* where up and down want to stay; -1: where the cursor is */
+    Buf *kill;       /* what ^Y brings back */
     bool kill_grows; /* the step before was a kill too */
 } EditInput;
 

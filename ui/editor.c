@@ -1,8 +1,9 @@
-/* libedit in strict hand-off (contracts 7), with functions of ours bound over its own.  The one file that knows libedit.
+/* libedit in strict hand-off (contracts 7), with functions of ours bound over its own.  The one
+ * file that knows libedit.
  *
- * The editor's thread sleeps inside the character callback whenever the UI thread runs, so the UI thread may then look at
- * and change libedit's line directly; and libedit's functions that read further keys (^V, numeric arguments, vi operators)
- * work as on a terminal. */
+ * The editor's thread sleeps inside the character callback whenever the UI thread runs, so the UI
+ * thread may then look at and change libedit's line directly; and libedit's functions that read
+ * further keys (^V, numeric arguments, vi operators) work as on a terminal. */
 #include "config.h"
 
 #include "ui/editor.h"
@@ -22,42 +23,12 @@
 #include "src/base/mem.h"
 #include "src/base/text.h"
 #include "src/base/utf8.h"
-#include "ui/edit.h"
-#include "ui/recall.h"
-#include "ui/undo.h"
+#include "ui/editor_keys.h"
+#include "ui/editor_parts.h"
 
 enum { DEFAULT_COLS = 78 };
 
-struct Editor {
-    EditorOptions options;
-    EditLine *el;
-    HistoryW *history_el; /* for libedit's own history functions */
-    FILE *in, *out, *null;
-    int master;
-    bool is_vi;
-
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t turn_changed;
-    enum { TURN_UI, TURN_EDITOR } turn;
-    bool has_thread, quit;
-    wint_t next;        /* character handed over */
-    wchar_t *restore;   /* line that el_wgets returned: it goes back into the buffer */
-    bool accepted;
-
-    Buf text;           /* libedit's line as UTF-8, after the last key */
-    size_t cursor;
-    int cols, goal_col;
-    bool goal_kept, kill_kept, last_was_kill; /* set by the function that ran in this key press */
-    Buf kill;
-
-    Undo undo;
-    bool undoing;
-    Recall recall;
-    Buf search_prompt, query;
-};
-
-/* ---- characters between UTF-8 and libedit ---------------------------------------------------------------------- */
+/* ---- characters between UTF-8 and libedit ---------------------------------------------------- */
 
 static wchar_t *to_wide(Str text)
 {
@@ -71,7 +42,7 @@ static wchar_t *to_wide(Str text)
 }
 
 /* Reads libedit's line into text and cursor. */
-static void sync_text(Editor *editor)
+void editor_sync(Editor *editor)
 {
     const LineInfoW *line = el_wline(editor->el);
     buf_reset(&editor->text);
@@ -92,10 +63,11 @@ static void cursor_to(Editor *editor, size_t chars)
 }
 
 /* Replaces bytes [from, to) of the synced text; cursor is a byte of the new text. */
-static void change_line(Editor *editor, size_t from, size_t to, Str insert, size_t cursor)
+void editor_change(Editor *editor, size_t from, size_t to, Str insert, size_t cursor)
 {
     Str text = buf_str(&editor->text);
-    size_t first = utf8_count(str_sub(text, 0, from)), n = utf8_count(str_sub(text, from, to - from));
+    size_t first = utf8_count(str_sub(text, 0, from)),
+           n = utf8_count(str_sub(text, from, to - from));
     if (n > 0) {
         cursor_to(editor, first + n);
         el_deletestr(editor->el, (int)n);
@@ -106,152 +78,26 @@ static void change_line(Editor *editor, size_t from, size_t to, Str insert, size
         el_winsertstr(editor->el, wide);
         free(wide);
     }
-    sync_text(editor);
+    editor_sync(editor);
     cursor_to(editor, utf8_count(str_sub(buf_str(&editor->text), 0, cursor)));
-    sync_text(editor);
+    editor_sync(editor);
 }
 
-static void replace_all(Editor *editor, Str text)
-{
-    sync_text(editor);
-    change_line(editor, 0, editor->text.len, text, text.len);
-}
-
-/* ---- undo and history ---------------------------------------------------------------------------------------------- */
-
-static unsigned char run_undo(Editor *editor)
-{
-    UndoStep step;
-    if (!undo_take(&editor->undo, &step))
-        return CC_ERROR;
-    sync_text(editor);
-    change_line(editor, 0, editor->text.len, str_of(step.text, step.len), step.cursor);
-    free(step.text);
-    editor->undoing = true;
-    return CC_REFRESH;
-}
-
-static bool history_move(Editor *editor, int step)
-{
-    Str line;
-    if (!editor->options.has_history || !recall_move(&editor->recall, step, buf_str(&editor->text), &line))
-        return false;
-    replace_all(editor, line);
-    return true;
-}
-
-static void search_show(Editor *editor, bool failed)
-{
-    buf_reset(&editor->search_prompt);
-    /* TRANSLATORS: in front of the input while the history is searched backwards */
-    buf_printf(&editor->search_prompt, failed ? _("not in the history “%s”: ") : _("history “%s”: "),
-               buf_cstr(&editor->query));
-}
-
-/* The next place to look below, after a key in a search.  False: the key ends the search. */
-static bool search_key(Editor *editor, wchar_t wc, size_t at, size_t *below)
-{
-    size_t n = editor->recall.n;
-    Str query = buf_str(&editor->query);
-    *below = at;
-    if (wc == 0x12)
-        return true;
-    if (wc == 0x7F || wc == 0x08) {
-        buf_truncate(&editor->query, text_prev_grapheme(query, query.len));
-        *below = n;
-        return true;
-    }
-    if (wc < 0x20)
-        return false;
-    buf_put_utf8(&editor->query, (unsigned)wc);
-    *below = at < n ? at + 1 : n;
-    return true;
-}
-
-/* ^R: reads keys until one ends the search.  Written straight on, as libedit's own functions are: el_wgetc hands control
- * back to the screen.  (libedit's own search ends at 一, U+4E00: it looks at the low byte alone.) */
-static unsigned char run_search(Editor *editor)
-{
-    sync_text(editor);
-    UndoStep before = undo_step(buf_str(&editor->text), editor->cursor);
-    size_t n = editor->recall.n, at = n, below;
-    bool failed = false;
-    wchar_t wc = 0;
-    buf_reset(&editor->query);
-    for (;;) {
-        search_show(editor, failed);
-        if (el_wgetc(editor->el, &wc) != 1 || !search_key(editor, wc, at, &below))
-            break;
-        size_t found = editor->query.len ? recall_find(&editor->recall, buf_str(&editor->query), below) : n;
-        failed = found == n && editor->query.len > 0;
-        if (found < n) {
-            at = found;
-            replace_all(editor, str_from(editor->recall.line[at]));
-        }
-    }
-    buf_reset(&editor->search_prompt);
-    if (wc == 0x07 || wc == 0x1B) {
-        sync_text(editor);
-        change_line(editor, 0, editor->text.len, str_of(before.text, before.len), before.cursor);
-    } else if (at < n) {
-        recall_jump(&editor->recall, at, str_of(before.text, before.len));
-    }
-    free(before.text);
-    editor->accepted = wc == '\r';
-    return CC_REFRESH;
-}
-
-/* ---- the functions bound to keys ---------------------------------------------------------------------------------- */
-
-static unsigned char run_edit(Editor *editor, EditOp op)
-{
-    sync_text(editor);
-    if (op == EDIT_NEWLINE && editor->options.one_line)
-        return CC_ERROR;
-    EditInput in = { buf_str(&editor->text), editor->cursor, editor->cols, editor->goal_col, &editor->kill,
-                     editor->last_was_kill };
-    EditResult out;
-    edit_run(&in, op, &out);
-    if (out.done) {
-        change_line(editor, out.from, out.to, buf_str(&out.insert), out.cursor);
-        editor->goal_kept = out.goal_col >= 0;
-        editor->goal_col = out.goal_col;
-        editor->kill_kept = out.is_kill;
-    } else if (op == EDIT_UP || op == EDIT_DOWN) {
-        out.done = history_move(editor, op == EDIT_UP ? -1 : 1);
-    }
-    buf_release(&out.insert);
-    return out.done ? CC_REFRESH : CC_ERROR;
-}
-
-static unsigned char run_function(Editor *editor, EditOp op)
-{
-    switch (op) {
-    case EDIT_UNDO:
-        return run_undo(editor);
-    case EDIT_SEARCH:
-        return editor->options.has_history ? run_search(editor) : CC_ERROR;
-    case EDIT_ACCEPT:
-        editor->accepted = true;
-        return CC_REFRESH;
-    default:
-        return run_edit(editor, op);
-    }
-}
+/* ---- the functions bound to keys ------------------------------------------------------------- */
 
 static unsigned char run_from_libedit(EditLine *el, EditOp op)
 {
     Editor *editor = NULL;
     el_wget(el, EL_CLIENTDATA, &editor);
-    return run_function(editor, op);
+    return editor_run(editor, op) ? CC_REFRESH : CC_ERROR;
 }
 
 /* libedit's functions carry no data, so each operation has a door of its own. */
-#define DOOR(name, op) \
-    static unsigned char name(EditLine *el, int ch) \
-    { \
-        (void)ch; \
-        return run_from_libedit(el, op); \
+#define DOOR(name, op)                                                                             \
+    static unsigned char name(EditLine *el, int ch)                                                \
+    {                                                                                              \
+        (void)ch;                                                                                  \
+        return run_from_libedit(el, op);                                                           \
     }
 DOOR(door_left, EDIT_LEFT)
 DOOR(door_right, EDIT_RIGHT)
@@ -277,59 +123,37 @@ DOOR(door_search, EDIT_SEARCH)
 DOOR(door_accept, EDIT_ACCEPT)
 #undef DOOR
 
-typedef struct {
-    const wchar_t *name;
-    unsigned char (*door)(EditLine *, int);
-    const wchar_t *bind[5];    /* in libedit's notation */
-    bool in_vi;                /* also in vi's insert mode */
-} Function;
-
-static const Function function[EDIT_COUNT] = {
-    [EDIT_LEFT] = { L"kaiwa-left", door_left, { L"^B", L"\\e[D", L"\\eOD" }, false },
-    [EDIT_RIGHT] = { L"kaiwa-right", door_right, { L"^F", L"\\e[C", L"\\eOC" }, false },
-    [EDIT_UP] = { L"kaiwa-up", door_up, { L"^P", L"\\e[A", L"\\eOA" }, false },
-    [EDIT_DOWN] = { L"kaiwa-down", door_down, { L"^N", L"\\e[B", L"\\eOB" }, false },
-    [EDIT_LINE_START] = { L"kaiwa-line-start", door_line_start, { L"^A", L"\\e[H", L"\\eOH" }, false },
-    [EDIT_LINE_END] = { L"kaiwa-line-end", door_line_end, { L"^E", L"\\e[F", L"\\eOF" }, false },
-    [EDIT_TEXT_START] = { L"kaiwa-text-start", door_text_start, { NULL }, false },
-    [EDIT_TEXT_END] = { L"kaiwa-text-end", door_text_end, { NULL }, false },
-    [EDIT_WORD_LEFT] = { L"kaiwa-word-left", door_word_left, { L"\\eb", L"\\e[1;5D", L"\\e[1;3D" }, false },
-    [EDIT_WORD_RIGHT] = { L"kaiwa-word-right", door_word_right, { L"\\ef", L"\\e[1;5C", L"\\e[1;3C" }, false },
-    [EDIT_DELETE_LEFT] = { L"kaiwa-delete-left", door_delete_left, { L"^H", L"^?" }, true },
-    [EDIT_DELETE_RIGHT] = { L"kaiwa-delete-right", door_delete_right, { L"^D", L"\\e[3~" }, false },
-    [EDIT_DELETE_WORD_LEFT] = { L"kaiwa-delete-word-left", door_delete_word_left, { L"^W", L"\\e^H", L"\\e^?" }, true },
-    [EDIT_DELETE_WORD_RIGHT] = { L"kaiwa-delete-word-right", door_delete_word_right, { L"\\ed" }, false },
-    [EDIT_KILL_LINE] = { L"kaiwa-kill-line", door_kill_line, { L"^K" }, false },
-    [EDIT_KILL_START] = { L"kaiwa-kill-start", door_kill_start, { L"^U" }, true },
-    [EDIT_YANK] = { L"kaiwa-yank", door_yank, { L"^Y" }, false },
-    [EDIT_TRANSPOSE] = { L"kaiwa-transpose", door_transpose, { L"^T" }, false },
-    [EDIT_NEWLINE] = { L"kaiwa-newline", door_newline, { L"^J", L"\\e^M", L"\\e^J" }, true },
-    [EDIT_UNDO] = { L"kaiwa-undo", door_undo, { L"^_" }, true },
-    [EDIT_SEARCH] = { L"kaiwa-search", door_search, { L"^R" }, true },
-    [EDIT_ACCEPT] = { L"kaiwa-accept", door_accept, { L"^M" }, true },
+static unsigned char (*const door[EDIT_COUNT])(EditLine *, int) = {
+    [EDIT_LEFT] = door_left,
+    [EDIT_RIGHT] = door_right,
+    [EDIT_UP] = door_up,
+    [EDIT_DOWN] = door_down,
+    [EDIT_LINE_START] = door_line_start,
+    [EDIT_LINE_END] = door_line_end,
+    [EDIT_TEXT_START] = door_text_start,
+    [EDIT_TEXT_END] = door_text_end,
+    [EDIT_WORD_LEFT] = door_word_left,
+    [EDIT_WORD_RIGHT] = door_word_right,
+    [EDIT_DELETE_LEFT] = door_delete_left,
+    [EDIT_DELETE_RIGHT] = door_delete_right,
+    [EDIT_DELETE_WORD_LEFT] = door_delete_word_left,
+    [EDIT_DELETE_WORD_RIGHT] = door_delete_word_right,
+    [EDIT_KILL_LINE] = door_kill_line,
+    [EDIT_KILL_START] = door_kill_start,
+    [EDIT_YANK] = door_yank,
+    [EDIT_TRANSPOSE] = door_transpose,
+    [EDIT_NEWLINE] = door_newline,
+    [EDIT_UNDO] = door_undo,
+    [EDIT_SEARCH] = door_search,
+    [EDIT_ACCEPT] = door_accept,
 };
 
-/* What terminals send for keys with names; given to libedit in one burst, so that ~/.editrc can bind them. */
-static const struct {
-    unsigned code, mods;
-    const char *bytes;
-    EditOp op; /* what to run in the vi keys, where Esc is a command */
-} special[] = {
-    { INPUT_UP, 0, "\033[A", EDIT_UP },
-    { INPUT_DOWN, 0, "\033[B", EDIT_DOWN },
-    { INPUT_RIGHT, 0, "\033[C", EDIT_RIGHT },
-    { INPUT_LEFT, 0, "\033[D", EDIT_LEFT },
-    { INPUT_HOME, 0, "\033[H", EDIT_LINE_START },
-    { INPUT_END, 0, "\033[F", EDIT_LINE_END },
-    { INPUT_DELETE, 0, "\033[3~", EDIT_DELETE_RIGHT },
-    { INPUT_LEFT, MOD_CTRL, "\033[1;5D", EDIT_WORD_LEFT },
-    { INPUT_RIGHT, MOD_CTRL, "\033[1;5C", EDIT_WORD_RIGHT },
-    { INPUT_ENTER, MOD_ALT, "\033\r", EDIT_NEWLINE },
-    { '\n', MOD_ALT, "\033\n", EDIT_NEWLINE },
-    { INPUT_ENTER, MOD_SHIFT, "\n", EDIT_NEWLINE },
-};
+bool editor_read(Editor *editor, wchar_t *wc)
+{
+    return el_wgetc(editor->el, wc) == 1;
+}
 
-/* ---- the editor's thread ------------------------------------------------------------------------------------------- */
+/* ---- the editor's thread --------------------------------------------------------------------- */
 
 /* libedit wants a character: hands control to the UI thread and waits until it has one. */
 static int next_character(EditLine *el, wchar_t *out)
@@ -352,8 +176,9 @@ static int next_character(EditLine *el, wchar_t *out)
     return quit ? 0 : 1;
 }
 
-/* Ours end a line only by a flag; a key that the user bound to one of libedit's own enders comes back here, and the line is
- * put back, because whether it is taken is not the editor's to decide. */
+/* Ours end a line only by a flag; a key that the user bound to one of libedit's own enders comes
+ * back here, and the line is put back, because whether it is taken is not the editor's to
+ * decide. */
 static void *editor_main(void *arg)
 {
     Editor *editor = arg;
@@ -376,7 +201,7 @@ static void *editor_main(void *arg)
 }
 
 /* Gives one character, or none at the start, and waits until libedit asks again. */
-static void hand_over(Editor *editor, wint_t wc)
+void editor_hand_over(Editor *editor, wint_t wc)
 {
     pthread_mutex_lock(&editor->lock);
     editor->next = wc;
@@ -387,7 +212,7 @@ static void hand_over(Editor *editor, wint_t wc)
     pthread_mutex_unlock(&editor->lock);
 }
 
-/* ---- making one ------------------------------------------------------------------------------------------------------ */
+/* ---- making one ------------------------------------------------------------------------------ */
 
 static wchar_t *no_prompt(EditLine *el)
 {
@@ -413,12 +238,37 @@ static bool open_pty(Editor *editor, Error *err)
     return true;
 }
 
+/* Binds the table's keys.  In vi's insert mode Esc is a key of its own, so nothing that begins with
+ * it is bound. */
 static void bind_keys(Editor *editor)
 {
-    for (size_t i = 0; i < EDIT_COUNT; i++)
-        for (const wchar_t *const *key = function[i].bind; *key; key++)
-            if (!editor->is_vi || (function[i].in_vi && **key != L'\\')) /* there, Esc is a key of its own */
-                el_wset(editor->el, EL_BIND, *key, function[i].name, NULL);
+    size_t n;
+    const EditorFunction *function = editor_functions(&n);
+    for (size_t i = 0; i < n; i++) {
+        Str keys = str_from(function[i].keys);
+        wchar_t *name = to_wide(str_from(function[i].name));
+        Key key;
+        while (editor_next_key(&keys, &key)) {
+            char bytes[EDITOR_KEY_BYTES];
+            wchar_t wide[EDITOR_KEY_BYTES + 1] = { 0 };
+            size_t len = editor_key_bytes(key, bytes);
+            for (size_t k = 0; k < len; k++)
+                wide[k] = (wchar_t)bytes[k];
+            if (!editor->is_vi || (function[i].in_vi && bytes[0] != 0x1B))
+                el_wset(editor->el, EL_BIND, wide, name, NULL);
+        }
+        free(name);
+    }
+}
+
+static void add_functions(Editor *editor)
+{
+    size_t n;
+    const EditorFunction *function = editor_functions(&n);
+    for (size_t i = 0; i < n; i++) {
+        editor->name[i] = to_wide(str_from(function[i].name)); /* libedit keeps the pointer */
+        el_wset(editor->el, EL_ADDFN, editor->name[i], L"kaiwa", door[function[i].op]);
+    }
 }
 
 static bool uses_vi(Editor *editor)
@@ -432,15 +282,15 @@ static bool open_libedit(Editor *editor, Error *err)
     editor->el = el_init("kaiwa", editor->in, editor->out, editor->null);
     if (!editor->el)
         return error_set(err, ERR_SYSTEM, _("cannot start the line editor"));
-    el_wset(editor->el, EL_SETFP, 1, editor->null); /* it has seen a terminal; from now on it draws nowhere */
+    el_wset(editor->el, EL_SETFP, 1,
+            editor->null); /* it has seen a terminal; from now on it draws nowhere */
     el_wset(editor->el, EL_SETFP, 2, editor->null);
     el_wset(editor->el, EL_CLIENTDATA, editor);
     el_wset(editor->el, EL_SIGNAL, 0);
     el_wset(editor->el, EL_PROMPT, no_prompt);
     el_wset(editor->el, EL_EDITOR, L"emacs");
     el_wset(editor->el, EL_GETCFN, next_character);
-    for (size_t i = 0; i < EDIT_COUNT; i++)
-        el_wset(editor->el, EL_ADDFN, function[i].name, L"kaiwa", function[i].door);
+    add_functions(editor);
     bind_keys(editor);
     if (!editor->options.skip_user_file)
         el_source(editor->el, NULL);
@@ -491,7 +341,7 @@ void editor_free(Editor *editor)
         return;
     if (editor->has_thread) {
         editor->quit = true; /* read by the other thread after the hand-over only */
-        hand_over(editor, 0);
+        editor_hand_over(editor, 0);
         pthread_join(editor->thread, NULL);
     }
     if (editor->history_el)
@@ -507,6 +357,8 @@ void editor_free(Editor *editor)
     undo_release(&editor->undo);
     recall_release(&editor->recall);
     free(editor->restore);
+    for (size_t i = 0; i < EDIT_COUNT; i++)
+        free(editor->name[i]);
     Buf *bufs[] = { &editor->text, &editor->kill, &editor->search_prompt, &editor->query };
     for (size_t i = 0; i < ARRAY_LEN(bufs); i++)
         buf_release(bufs[i]);
@@ -515,56 +367,31 @@ void editor_free(Editor *editor)
     free(editor);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------------ */
-
-static UndoStep step_begin(Editor *editor)
-{
-    sync_text(editor);
-    editor->goal_kept = editor->kill_kept = editor->accepted = editor->undoing = false;
-    return undo_step(buf_str(&editor->text), editor->cursor);
-}
-
-static EditorResult step_end(Editor *editor, UndoStep before, bool typed)
-{
-    sync_text(editor);
-    if (editor->undoing)
-        free(before.text);
-    else
-        undo_note(&editor->undo, before, buf_str(&editor->text), typed);
-    if (!editor->goal_kept)
-        editor->goal_col = -1;
-    editor->last_was_kill = editor->kill_kept;
-    return editor->accepted ? EDITOR_ACCEPTED : EDITOR_DONE;
-}
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 EditorResult editor_key(Editor *editor, wchar_t wc)
 {
-    UndoStep before = step_begin(editor);
-    hand_over(editor, (wint_t)wc);
-    return step_end(editor, before, wc >= 0x20 && wc != 0x7F);
+    UndoStep before = editor_step_begin(editor);
+    editor_hand_over(editor, (wint_t)wc);
+    return editor_step_end(editor, before, wc >= 0x20 && wc != 0x7F);
 }
 
 EditorResult editor_press(Editor *editor, Key key)
 {
-    for (size_t i = 0; i < ARRAY_LEN(special); i++) {
-        if (special[i].code != key.code || special[i].mods != key.mods)
-            continue;
-        UndoStep before = step_begin(editor);
-        if (editor->is_vi)
-            run_function(editor, special[i].op);
-        else
-            for (const char *p = special[i].bytes; *p; p++)
-                hand_over(editor, (wint_t)*p);
-        return step_end(editor, before, false);
-    }
-    if (key.code >= INPUT_FIRST || (key.mods & ~(unsigned)MOD_ALT))
-        return EDITOR_PASSED;
-    if (!(key.mods & MOD_ALT))
+    char bytes[EDITOR_KEY_BYTES];
+    if (key.mods == 0 && key.code >= 0x80 && key.code < INPUT_FIRST)
         return editor_key(editor, (wchar_t)key.code);
-    UndoStep before = step_begin(editor);
-    hand_over(editor, 0x1B);
-    hand_over(editor, (wint_t)key.code);
-    return step_end(editor, before, false);
+    size_t n = editor_key_bytes(key, bytes);
+    if (n == 0)
+        return EDITOR_PASSED;
+    EditOp op = n > 1 && editor->is_vi ? editor_key_op(key) : EDIT_COUNT;
+    UndoStep before = editor_step_begin(editor);
+    if (op < EDIT_COUNT)
+        editor_run(editor, op); /* in the vi keys a burst would begin with the command Esc */
+    else
+        for (size_t i = 0; i < n; i++)
+            editor_hand_over(editor, (wint_t)bytes[i]);
+    return editor_step_end(editor, before, n == 1 && bytes[0] >= 0x20 && bytes[0] != 0x7F);
 }
 
 void editor_insert(Editor *editor, Str text)
@@ -574,30 +401,31 @@ void editor_insert(Editor *editor, Str text)
     for (size_t i = 0; editor->options.one_line && i < clean.len; i++)
         if (clean.data[i] == '\n')
             clean.data[i] = ' ';
-    UndoStep before = step_begin(editor);
-    change_line(editor, editor->cursor, editor->cursor, buf_str(&clean), editor->cursor + clean.len);
-    step_end(editor, before, false);
+    UndoStep before = editor_step_begin(editor);
+    editor_change(editor, editor->cursor, editor->cursor, buf_str(&clean),
+                  editor->cursor + clean.len);
+    editor_step_end(editor, before, false);
     buf_release(&clean);
 }
 
 void editor_replace(Editor *editor, size_t from, size_t to, Str text)
 {
-    UndoStep before = step_begin(editor);
-    change_line(editor, from, to, text, from + text.len);
-    step_end(editor, before, false);
+    UndoStep before = editor_step_begin(editor);
+    editor_change(editor, from, to, text, from + text.len);
+    editor_step_end(editor, before, false);
 }
 
 void editor_set(Editor *editor, Str text, bool undoable)
 {
-    UndoStep before = step_begin(editor);
-    replace_all(editor, text);
-    step_end(editor, before, false);
+    UndoStep before = editor_step_begin(editor);
+    editor_replace_all(editor, text);
+    editor_step_end(editor, before, false);
     editor->recall.at = editor->recall.n;
     if (!undoable)
         undo_reset(&editor->undo);
 }
 
-/* ---- what it holds --------------------------------------------------------------------------------------------------- */
+/* ---- what it holds --------------------------------------------------------------------------- */
 
 Str editor_text(const Editor *editor)
 {

@@ -14,7 +14,8 @@ static void draw_hints(const App *app, Grid *grid, Rect line)
     int col = line.col + 1;
     for (size_t i = 0; i < n; i++) {
         const ActionRow *action = &table[i];
-        if (!action->hint || !(action->contexts & app->focus->kind->context) || (action->available && !action->available(app)))
+        if (!action->hint || !(action->contexts & app->focus->kind->context) ||
+            (action->available && !action->available(app)))
             continue;
         Buf words = BUF_INIT;
         keymap_first_name(&app->keymap, action, &words);

@@ -1,5 +1,6 @@
-/* Cells, clipping, and the one place where text becomes what is sent to a terminal: graphemes are taken apart into spacing
- * characters with their marks, because that is what a terminal's cell holds. */
+/* Cells, clipping, and the one place where text becomes what is sent to a terminal: graphemes are
+ * taken apart into spacing characters with their marks, because that is what a terminal's cell
+ * holds. */
 #include "config.h"
 
 #include "ui/grid.h"
@@ -123,8 +124,8 @@ static void pen_flush(Pen *pen)
     if (!pen->has_cell)
         return;
     Rect clip = pen->clip;
-    bool visible = pen->row >= clip.row && pen->row < clip.row + clip.rows && pen->col >= clip.col &&
-                   pen->col + pen->cell.cols <= clip.col + clip.cols;
+    bool visible = pen->row >= clip.row && pen->row < clip.row + clip.rows &&
+                   pen->col >= clip.col && pen->col + pen->cell.cols <= clip.col + clip.cols;
     if (visible)
         cell_put(pen->grid, pen->row, pen->col, &pen->cell);
     pen->col += pen->cell.cols;

@@ -1,7 +1,8 @@
 /* A rectangle of cells: what a frame looks like before any terminal sees it.
  *
- * A cell holds one spacing character and the marks on it, as a terminal does; a character of two columns owns its cell and
- * an empty one to the right.  Rows and columns count from 0.  Drawing outside is clipped.  UI thread only. */
+ * A cell holds one spacing character and the marks on it, as a terminal does; a character of two
+ * columns owns its cell and an empty one to the right.  Rows and columns count from 0.  Drawing
+ * outside is clipped.  UI thread only. */
 #ifndef UI_GRID_H
 #define UI_GRID_H
 
@@ -34,9 +35,9 @@ void grid_release(Grid *grid);
 /* New size, all blank. */
 void grid_resize(Grid *grid, int rows, int cols);
 void grid_fill(Grid *grid, Rect area, Style style);
-/* Draws one line of text from (row, col) within `area`; what does not fit is cut at a grapheme's border, never half a
- * character.  Controls become visible signs; nothing that could upset a terminal gets through.  Returns the column after
- * the last one drawn. */
+/* Draws one line of text from (row, col) within `area`; what does not fit is cut at a grapheme's
+ * border, never half a character.  Controls become visible signs; nothing that could upset a
+ * terminal gets through.  Returns the column after the last one drawn. */
 int grid_text(Grid *grid, Rect area, int row, int col, Str text, Style style);
 /* The same, with tabs expanded to stops of `tab` columns counted from `col`. */
 int grid_text_tabs(Grid *grid, Rect area, int row, int col, Str text, int tab, Style style);

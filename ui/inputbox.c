@@ -1,4 +1,5 @@
-/* Draws what is typed.  Two columns stay free at the right: a cursor there leaves room for what an input method shows. */
+/* Draws what is typed.  Two columns stay free at the right: a cursor there leaves room for what an
+ * input method shows. */
 #include "config.h"
 
 #include "ui/inputbox.h"
@@ -44,7 +45,8 @@ void inputbox_draw(InputBox *box, Grid *grid, Rect area, Str prompt, Style promp
 {
     Str text = editor_text(box->editor), label = shown_prompt(box, prompt, area.cols);
     int rows = lay_out(box, label, area.cols), indent = text_cols(label), col;
-    int cursor_row = (int)layout_find(&box->layout, text, editor_cursor(box->editor), LAYOUT_TAB, &col);
+    int cursor_row =
+        (int)layout_find(&box->layout, text, editor_cursor(box->editor), LAYOUT_TAB, &col);
     if (box->top > cursor_row)
         box->top = cursor_row;
     if (cursor_row >= box->top + area.rows)
@@ -56,8 +58,8 @@ void inputbox_draw(InputBox *box, Grid *grid, Rect area, Str prompt, Style promp
         LayoutRow row = box->layout.row[box->top + i];
         if (box->top + i == 0)
             grid_text(grid, area, area.row + i, area.col, label, prompt_style);
-        grid_text_tabs(grid, area, area.row + i, area.col + indent, str_sub(text, row.from, row.to - row.from), LAYOUT_TAB,
-                       STYLE_INPUT);
+        grid_text_tabs(grid, area, area.row + i, area.col + indent,
+                       str_sub(text, row.from, row.to - row.from), LAYOUT_TAB, STYLE_INPUT);
     }
     box->row = area.row + cursor_row - box->top;
     box->col = area.col + indent + col;

@@ -1,4 +1,5 @@
-/* An editor's text in a few rows: wrapped, scrolled so that the cursor is seen, with the cursor's place on the screen. */
+/* An editor's text in a few rows: wrapped, scrolled so that the cursor is seen, with the cursor's
+ * place on the screen. */
 #ifndef UI_INPUTBOX_H
 #define UI_INPUTBOX_H
 
@@ -11,8 +12,8 @@
 typedef struct {
     Editor *editor; /* owned by whoever owns the box */
     Layout layout;
-    int top;        /* first row shown */
-    int row, col;   /* of the cursor on the screen, after inputbox_draw */
+    int top;      /* first row shown */
+    int row, col; /* of the cursor on the screen, after inputbox_draw */
 } InputBox;
 
 void inputbox_init(InputBox *box, Editor *editor);

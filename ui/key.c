@@ -9,12 +9,22 @@ static const struct {
     const char *name;
     unsigned code;
 } special[] = {
-    { "Enter", INPUT_ENTER },       { "Esc", INPUT_ESC },       { "Tab", '\t' },
-    { "Space", ' ' },               { "Backspace", INPUT_BACKSPACE },
-    { "Up", INPUT_UP },             { "Down", INPUT_DOWN },     { "Left", INPUT_LEFT },
-    { "Right", INPUT_RIGHT },       { "Home", INPUT_HOME },     { "End", INPUT_END },
-    { "PgUp", INPUT_PAGE_UP },      { "PgDn", INPUT_PAGE_DOWN },
-    { "Insert", INPUT_INSERT },     { "Delete", INPUT_DELETE }, { "Shift-Tab", INPUT_BACKTAB },
+    { "Enter", INPUT_ENTER },
+    { "Esc", INPUT_ESC },
+    { "Tab", '\t' },
+    { "Space", ' ' },
+    { "Backspace", INPUT_BACKSPACE },
+    { "Up", INPUT_UP },
+    { "Down", INPUT_DOWN },
+    { "Left", INPUT_LEFT },
+    { "Right", INPUT_RIGHT },
+    { "Home", INPUT_HOME },
+    { "End", INPUT_END },
+    { "PgUp", INPUT_PAGE_UP },
+    { "PgDn", INPUT_PAGE_DOWN },
+    { "Insert", INPUT_INSERT },
+    { "Delete", INPUT_DELETE },
+    { "Shift-Tab", INPUT_BACKTAB },
     { "Resize", INPUT_RESIZE },
 };
 
@@ -40,8 +50,8 @@ static bool code_parse(Str name, unsigned *code)
             *code = special[i].code;
             return true;
         }
-    if (name.len >= 2 && name.data[0] == 'F' && str_to_long(str_from_offset(name, 1), &number) && number >= 1 &&
-        number <= 12) {
+    if (name.len >= 2 && name.data[0] == 'F' && str_to_long(str_from_offset(name, 1), &number) &&
+        number >= 1 && number <= 12) {
         *code = INPUT_F1 + (unsigned)number - 1;
         return true;
     }
@@ -86,7 +96,8 @@ bool key_parse_sequence(Str names, KeySequence *out)
         size_t end = 0;
         while (end < names.len && names.data[end] != ' ')
             end++;
-        if (sequence.n == KEYS_IN_SEQUENCE || !key_parse(str_sub(names, 0, end), &sequence.key[sequence.n]))
+        if (sequence.n == KEYS_IN_SEQUENCE ||
+            !key_parse(str_sub(names, 0, end), &sequence.key[sequence.n]))
             return false;
         sequence.n++;
         names = str_trim(str_from_offset(names, end));
@@ -120,5 +131,6 @@ void key_write(Key key, Buf *out)
 
 bool key_is_text(Key key)
 {
-    return key.mods == 0 && key.code >= 0x20 && key.code != INPUT_BACKSPACE && key.code < INPUT_FIRST;
+    return key.mods == 0 && key.code >= 0x20 && key.code != INPUT_BACKSPACE &&
+           key.code < INPUT_FIRST;
 }

@@ -7,7 +7,9 @@
 
 #include "src/base/buf.h"
 
-enum { /* codes past Unicode; below them a code is a character (^A is 1, Enter 13, Esc 27, Backspace 127) */
+/* Codes past Unicode; below them a code is a character: ^A is 1, Enter 13, Esc 27, Backspace
+ * 127. */
+enum {
     INPUT_FIRST = 0x200000,
     INPUT_UP = INPUT_FIRST,
     INPUT_DOWN,
@@ -22,7 +24,7 @@ enum { /* codes past Unicode; below them a code is a character (^A is 1, Enter 1
     INPUT_BACKTAB,
     INPUT_F1, /* to F12 */
     INPUT_F12 = INPUT_F1 + 11,
-    INPUT_PASTE,  /* screen_paste has the text */
+    INPUT_PASTE, /* screen_paste has the text */
     INPUT_RESIZE,
     INPUT_IGNORED, /* a late answer of the terminal, a mouse report */
     INPUT_LAST
@@ -44,7 +46,8 @@ typedef struct {
 } KeySequence;
 
 bool key_eq(Key a, Key b);
-/* A name as in tables, replay files and [keys]: "a", "^X", "Enter", "F2", "Alt-b", "Ctrl-Home", "Shift-Up". */
+/* A name as in tables, replay files and [keys]: "a", "^X", "Enter", "F2", "Alt-b", "Ctrl-Home",
+ * "Shift-Up". */
 bool key_parse(Str name, Key *out);
 /* Keys separated by blanks. */
 bool key_parse_sequence(Str names, KeySequence *out);

@@ -11,7 +11,8 @@
 
 static void bind(Keymap *keymap, const KeySequence *keys, const ActionRow *action)
 {
-    keymap->binding = mem_grow(keymap->binding, &keymap->cap, keymap->n + 1, sizeof *keymap->binding);
+    keymap->binding =
+        mem_grow(keymap->binding, &keymap->cap, keymap->n + 1, sizeof *keymap->binding);
     keymap->binding[keymap->n++] = (KeyBinding){ *keys, action };
 }
 
@@ -58,11 +59,12 @@ static void bind_user(void *arg, Str name, Str value)
         known = true;
         unbind(user->keymap, &table[i]);
         if (!bind_all(user->keymap, str_trim(value), &table[i]))
-            buf_printf(user->warnings, _("[keys] %.*s: “%.*s” is no key; see kaiwa.conf(5)\n"), (int)name.len, name.data,
-                       (int)value.len, value.data);
+            buf_printf(user->warnings, _("[keys] %.*s: “%.*s” is no key; see kaiwa.conf(5)\n"),
+                       (int)name.len, name.data, (int)value.len, value.data);
     }
     if (!known)
-        buf_printf(user->warnings, _("[keys]: there is no action “%.*s”; F1 shows them\n"), (int)name.len, name.data);
+        buf_printf(user->warnings, _("[keys]: there is no action “%.*s”; F1 shows them\n"),
+                   (int)name.len, name.data);
 }
 
 void keymap_init(Keymap *keymap, const Options *options, Buf *warnings)
@@ -83,7 +85,8 @@ void keymap_release(Keymap *keymap)
     *keymap = (Keymap){ NULL, 0, 0 };
 }
 
-const ActionRow *keymap_find(const Keymap *keymap, unsigned context, const KeySequence *keys, bool *is_prefix)
+const ActionRow *keymap_find(const Keymap *keymap, unsigned context, const KeySequence *keys,
+                             bool *is_prefix)
 {
     const ActionRow *found = NULL;
     *is_prefix = false;

@@ -1,5 +1,5 @@
-/* Line breaking over ICU's opportunities, filled greedily by our own widths.  Owns the corrections that ICU's strict
- * Japanese rules need (ui.md 3.4); knows nothing of messages or cells. */
+/* Line breaking over ICU's opportunities, filled greedily by our own widths.  Owns the corrections
+ * that ICU's strict Japanese rules need (ui.md 3.4); knows nothing of messages or cells. */
 #include "config.h"
 
 #include "ui/layout.h"
@@ -25,32 +25,36 @@ static void add_row(Layout *out, size_t from, size_t to, int cols)
     out->row[out->n++] = (LayoutRow){ from, to, cols };
 }
 
-/* Characters that never start a row.  ICU's strict rules know most of them; these are the ones that it lets through in some
- * place (～ is an ideograph to it), and the repetition marks. */
-static bool bars_start(unsigned cp)
-{
-    switch (cp) {
-    case 0xFF5E: case 0x301C: case 0x3005: case 0x303B: case 0x309D: case 0x309E: case 0x30FD: case 0x30FE:
-    case 0x30FC: case 0xFF70: case 0x3001: case 0x3002: case 0xFF0C: case 0xFF0E: case 0xFF61: case 0xFF64:
-    case 0x30FB: case 0xFF65: case 0xFF1A: case 0xFF1B: case 0xFF01: case 0xFF1F: case 0x309B: case 0x309C:
-    case 0xFF9E: case 0xFF9F: case 0x3009: case 0x300B: case 0x300D: case 0x300F: case 0x3011: case 0x3015:
-    case 0x3017: case 0x3019: case 0xFF09: case 0xFF3D: case 0xFF5D: case 0xFF63:
-        return true;
-    default:
-        return false;
-    }
-}
+/* Characters that never start a row.  ICU's strict rules know most of them; some they let through
+ * in some place (～ is an ideograph to them), and a table is what a reader can check. */
+static const unsigned short not_first[] = {
+    0x3001, 0x3002, 0x3005, 0x3009, 0x300B, 0x300D, 0x300F, 0x3011, 0x3015, 0x3017,
+    0x3019, 0x301C, 0x303B, 0x309B, 0x309C, 0x309D, 0x309E, 0x30FB, 0x30FC, 0x30FD,
+    0x30FE, 0xFF01, 0xFF09, 0xFF0C, 0xFF0E, 0xFF1A, 0xFF1B, 0xFF1F, 0xFF3D, 0xFF5D,
+    0xFF5E, 0xFF61, 0xFF63, 0xFF64, 0xFF65, 0xFF70, 0xFF9E, 0xFF9F,
+};
 
 /* Characters that never end a row: opening brackets. */
+static const unsigned short not_last[] = {
+    0x3008, 0x300A, 0x300C, 0x300E, 0x3010, 0x3014, 0x3016, 0x3018, 0xFF08, 0xFF3B, 0xFF5B, 0xFF62,
+};
+
+static bool is_among(unsigned cp, const unsigned short *list, size_t n)
+{
+    for (size_t i = 0; cp >= 0x3000 && i < n; i++)
+        if (list[i] == cp)
+            return true;
+    return false;
+}
+
+static bool bars_start(unsigned cp)
+{
+    return is_among(cp, not_first, ARRAY_LEN(not_first));
+}
+
 static bool bars_end(unsigned cp)
 {
-    switch (cp) {
-    case 0x3008: case 0x300A: case 0x300C: case 0x300E: case 0x3010: case 0x3014: case 0x3016: case 0x3018:
-    case 0xFF08: case 0xFF3B: case 0xFF5B: case 0xFF62:
-        return true;
-    default:
-        return false;
-    }
+    return is_among(cp, not_last, ARRAY_LEN(not_last));
 }
 
 /* Blanks may hang over the right edge; a row does not start with one that a break left behind. */
@@ -88,7 +92,8 @@ static int cluster_cols(Str cluster, int col, int tab)
     return text_cluster_cols(cluster);
 }
 
-/* Between two printable ASCII bytes there is always a border, so ICU is asked only where it matters. */
+/* Between two printable ASCII bytes there is always a border, so ICU is asked only where it
+ * matters. */
 static size_t next_cluster(Str line, size_t pos)
 {
     unsigned char c = (unsigned char)line.data[pos];
@@ -114,10 +119,10 @@ typedef struct {
     int cols, tab;
     UBreakIterator *breaks; /* NULL: only blanks break (ICU failed) */
     Layout *out;
-    size_t from;    /* first byte of the row that is filled */
-    int col;        /* columns on it */
-    size_t at;      /* last break seen on it; == from: none */
-    int at_cols;    /* columns before that break's blanks */
+    size_t from; /* first byte of the row that is filled */
+    int col;     /* columns on it */
+    size_t at;   /* last break seen on it; == from: none */
+    int at_cols; /* columns before that break's blanks */
 } Fill;
 
 static bool icu_breaks_at(const Fill *fill, size_t pos)
@@ -153,7 +158,8 @@ static void fill_cluster(Fill *fill, size_t pos, size_t next)
         end_row(fill, fill->at > fill->from ? fill->at : pos);
         fill->col = layout_cols(str_sub(fill->line, fill->from, pos - fill->from), fill->tab);
         cols = cluster_cols(cluster, fill->col, fill->tab);
-        if (fill->col + cols > fill->cols && pos > fill->from) { /* what was carried over leaves no room either */
+        if (fill->col + cols > fill->cols &&
+            pos > fill->from) { /* what was carried over leaves no room either */
             end_row(fill, pos);
             fill->col = 0;
             cols = cluster_cols(cluster, 0, fill->tab);
@@ -172,7 +178,8 @@ static void layout_line(Fill *fill)
     end_row(fill, fill->line.len);
 }
 
-/* A cheap upper bound of a line's columns: no character takes more than two, and none of one byte more than one. */
+/* A cheap upper bound of a line's columns: no character takes more than two, and none of one byte
+ * more than one. */
 static bool surely_fits(Str line, int cols)
 {
     if (line.len > (size_t)cols)
@@ -192,7 +199,11 @@ void layout_text(Str text, int cols, int tab, Layout *out)
         size_t end = start;
         while (end < text.len && text.data[end] != '\n')
             end++;
-        Fill fill = { .line = str_sub(text, start, end - start), .base = start, .cols = cols, .tab = tab, .out = out };
+        Fill fill = { .line = str_sub(text, start, end - start),
+                      .base = start,
+                      .cols = cols,
+                      .tab = tab,
+                      .out = out };
         if (surely_fits(fill.line, cols)) {
             add_row(out, start, end, tight_cols(&fill, 0, fill.line.len));
         } else {
@@ -240,7 +251,8 @@ size_t layout_byte_at(const Layout *layout, Str text, size_t row, int col, int t
     for (size_t pos = r.from; pos < r.to;) {
         size_t next = next_cluster(text, pos);
         int cols = cluster_cols(str_sub(text, pos, next - pos), at, tab);
-        if (at + cols > col || (soft && next >= r.to)) /* the end of a soft row is shown on the next one */
+        if (at + cols > col ||
+            (soft && next >= r.to)) /* the end of a soft row is shown on the next one */
             return pos;
         at += cols;
         pos = next;
@@ -263,7 +275,8 @@ void layout_cache_reset(LayoutCache *cache)
 
 const Layout *layout_cache_update(LayoutCache *cache, Str text, int cols, int tab)
 {
-    bool same_shape = cache->cols == cols && cache->tab == tab && cache->ambiguous == text_ambiguous();
+    bool same_shape =
+        cache->cols == cols && cache->tab == tab && cache->ambiguous == text_ambiguous();
     if (!same_shape || text.len < cache->text_len)
         layout_cache_reset(cache);
     else if (text.len == cache->text_len && cache->layout.n > 0)

@@ -1,7 +1,8 @@
 /* Text to rows: where lines break.
  *
- * A pure function of the text, the width and the width of ambiguous characters.  Breaks are ICU's strict Japanese ones with
- * corrections of our own; a run without one is broken between graphemes.  Offsets are bytes.  UI thread only. */
+ * A pure function of the text, the width and the width of ambiguous characters.  Breaks are ICU's
+ * strict Japanese ones with corrections of our own; a run without one is broken between graphemes.
+ * Offsets are bytes.  UI thread only. */
 #ifndef UI_LAYOUT_H
 #define UI_LAYOUT_H
 
@@ -12,9 +13,11 @@
 
 enum { LAYOUT_TAB = 8 };
 
+/* Bytes [from, to) are on the row: a newline belongs to no row, blanks before a break hang over the
+ * right edge and are not counted in cols. */
 typedef struct {
-    size_t from, to; /* bytes [from, to) are on the row; a newline belongs to no row, blanks before a break hang over */
-    int cols;        /* columns they take, overhanging blanks not counted */
+    size_t from, to;
+    int cols;
 } LayoutRow;
 
 typedef struct {
@@ -22,12 +25,17 @@ typedef struct {
     size_t n, cap;
 } Layout;
 
-#define LAYOUT_INIT { NULL, 0, 0 }
+#define LAYOUT_INIT                                                                                \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 void layout_release(Layout *layout);
-/* Appends the rows of text; always at least one row for each line, also for an empty one.  cols < 1 counts as 1. */
+/* Appends the rows of text; always at least one row for each line, also for an empty one.  cols < 1
+ * counts as 1. */
 void layout_text(Str text, int cols, int tab, Layout *out);
-/* Row that shows byte pos (a position at a soft break belongs to the later row); *col gets its column on it. */
+/* Row that shows byte pos (a position at a soft break belongs to the later row); *col gets its
+ * column on it. */
 size_t layout_find(const Layout *layout, Str text, size_t pos, int tab, int *col);
 /* Byte on a row at or before a column. */
 size_t layout_byte_at(const Layout *layout, Str text, size_t row, int col, int tab);
@@ -37,11 +45,11 @@ int layout_cols(Str line, int tab);
 /* Rows of a text that mostly grows at its end: only the last paragraph is laid out again. */
 typedef struct {
     Layout layout;
-    size_t text_len;     /* of the text when it was laid out */
-    size_t last_line;    /* byte at which its last line starts */
-    size_t last_row;     /* and that line's first row */
+    size_t text_len;  /* of the text when it was laid out */
+    size_t last_line; /* byte at which its last line starts */
+    size_t last_row;  /* and that line's first row */
     int cols, tab, ambiguous;
-    size_t n_relaid;     /* bytes laid out by the last update: for tests */
+    size_t n_relaid; /* bytes laid out by the last update: for tests */
 } LayoutCache;
 
 void layout_cache_release(LayoutCache *cache);

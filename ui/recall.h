@@ -17,7 +17,8 @@ typedef struct {
 void recall_release(Recall *recall);
 /* False when it is empty or the newest already. */
 bool recall_add(Recall *recall, Str text);
-/* One step to older (-1) or newer (+1) input; `present` is what is being edited.  False at the ends. */
+/* One step to older (-1) or newer (+1) input; `present` is what is being edited.  False at the
+ * ends. */
 bool recall_move(Recall *recall, int step, Str present, Str *out);
 /* Goes to a line found by a search; `present` becomes the draft if none waits. */
 void recall_jump(Recall *recall, size_t index, Str present);

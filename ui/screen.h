@@ -16,9 +16,9 @@
 typedef struct Screen Screen;
 
 typedef struct {
-    const Theme *theme;      /* borrowed */
-    int rows, cols;          /* headless: first size */
-    const char *replay;      /* headless: the file with keys and events */
+    const Theme *theme; /* borrowed */
+    int rows, cols;     /* headless: first size */
+    const char *replay; /* headless: the file with keys and events */
 } ScreenOptions;
 
 /* What the loop waits for. */
@@ -48,7 +48,7 @@ typedef struct ScreenKind {
     Str (*paste)(const Screen *screen);    /* text of the last INPUT_PASTE */
     void (*repaint)(Screen *screen);       /* the next show draws everything anew */
     void (*bell)(Screen *screen);
-    void (*suspend)(Screen *screen);       /* stops the process; returns when it goes on */
+    void (*suspend)(Screen *screen); /* stops the process; returns when it goes on */
 } ScreenKind;
 
 struct Screen {

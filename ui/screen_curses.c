@@ -1,5 +1,6 @@
-/* The terminal, through ncursesw: the only file that knows curses.  Owns the screen's modes between open and close, the
- * decoding of keys, and the order of a frame: changed cells first, the cursor last. */
+/* The terminal, through ncursesw: the only file that knows curses.  Owns the screen's modes between
+ * open and close, the decoding of keys, and the order of a frame: changed cells first, the cursor
+ * last. */
 #include "config.h"
 
 #include "ui/screen.h"
@@ -23,12 +24,17 @@
 #include "ui/terminal.h"
 
 enum { KEYS_WAITING = 256, PASTE_PATIENCE_MS = 1000, PROBE_MS = 200, ESC_MS = 30 };
-enum { CODE_FIRST = KEY_MAX + 1, CODE_PASTE_START = CODE_FIRST, CODE_PASTE_END, CODE_SPECIAL }; /* define_key */
+enum {
+    CODE_FIRST = KEY_MAX + 1,
+    CODE_PASTE_START = CODE_FIRST,
+    CODE_PASTE_END,
+    CODE_SPECIAL
+}; /* define_key */
 
 typedef struct {
     Screen screen;
     SCREEN *curses;
-    WINDOW *keys;      /* never shown: reading keys must not refresh what is */
+    WINDOW *keys; /* never shown: reading keys must not refresh what is */
     const Theme *theme;
     attr_t attribute[STYLE_COUNT];
     short pair[STYLE_COUNT];
@@ -45,31 +51,50 @@ static const struct {
     const char *bytes;
     Key key;
 } sequence[] = {
-    { "\033[1;2A", { INPUT_UP, MOD_SHIFT } },     { "\033[1;2B", { INPUT_DOWN, MOD_SHIFT } },
-    { "\033[1;3A", { INPUT_UP, MOD_ALT } },       { "\033[1;3B", { INPUT_DOWN, MOD_ALT } },
-    { "\033[1;3C", { INPUT_RIGHT, MOD_ALT } },    { "\033[1;3D", { INPUT_LEFT, MOD_ALT } },
-    { "\033[1;5A", { INPUT_UP, MOD_CTRL } },      { "\033[1;5B", { INPUT_DOWN, MOD_CTRL } },
-    { "\033[1;5C", { INPUT_RIGHT, MOD_CTRL } },   { "\033[1;5D", { INPUT_LEFT, MOD_CTRL } },
-    { "\033[1;5H", { INPUT_HOME, MOD_CTRL } },    { "\033[1;5F", { INPUT_END, MOD_CTRL } },
-    { "\033[5;2~", { INPUT_PAGE_UP, MOD_SHIFT } }, { "\033[6;2~", { INPUT_PAGE_DOWN, MOD_SHIFT } },
-    { "\033[13;2u", { INPUT_ENTER, MOD_SHIFT } }, { "\033[27;2;13~", { INPUT_ENTER, MOD_SHIFT } },
-    { "\033[13;3u", { INPUT_ENTER, MOD_ALT } },   { "\033[27;3;13~", { INPUT_ENTER, MOD_ALT } },
-    { "\033[I", { INPUT_IGNORED, 0 } },           { "\033[O", { INPUT_IGNORED, 0 } },
+    { "\033[1;2A", { INPUT_UP, MOD_SHIFT } },
+    { "\033[1;2B", { INPUT_DOWN, MOD_SHIFT } },
+    { "\033[1;3A", { INPUT_UP, MOD_ALT } },
+    { "\033[1;3B", { INPUT_DOWN, MOD_ALT } },
+    { "\033[1;3C", { INPUT_RIGHT, MOD_ALT } },
+    { "\033[1;3D", { INPUT_LEFT, MOD_ALT } },
+    { "\033[1;5A", { INPUT_UP, MOD_CTRL } },
+    { "\033[1;5B", { INPUT_DOWN, MOD_CTRL } },
+    { "\033[1;5C", { INPUT_RIGHT, MOD_CTRL } },
+    { "\033[1;5D", { INPUT_LEFT, MOD_CTRL } },
+    { "\033[1;5H", { INPUT_HOME, MOD_CTRL } },
+    { "\033[1;5F", { INPUT_END, MOD_CTRL } },
+    { "\033[5;2~", { INPUT_PAGE_UP, MOD_SHIFT } },
+    { "\033[6;2~", { INPUT_PAGE_DOWN, MOD_SHIFT } },
+    { "\033[13;2u", { INPUT_ENTER, MOD_SHIFT } },
+    { "\033[27;2;13~", { INPUT_ENTER, MOD_SHIFT } },
+    { "\033[13;3u", { INPUT_ENTER, MOD_ALT } },
+    { "\033[27;3;13~", { INPUT_ENTER, MOD_ALT } },
+    { "\033[I", { INPUT_IGNORED, 0 } },
+    { "\033[O", { INPUT_IGNORED, 0 } },
 };
 
 static const struct {
     int code;
     Key key;
 } curses_key[] = {
-    { KEY_UP, { INPUT_UP, 0 } },           { KEY_DOWN, { INPUT_DOWN, 0 } },
-    { KEY_LEFT, { INPUT_LEFT, 0 } },       { KEY_RIGHT, { INPUT_RIGHT, 0 } },
-    { KEY_HOME, { INPUT_HOME, 0 } },       { KEY_END, { INPUT_END, 0 } },
-    { KEY_PPAGE, { INPUT_PAGE_UP, 0 } },   { KEY_NPAGE, { INPUT_PAGE_DOWN, 0 } },
-    { KEY_IC, { INPUT_INSERT, 0 } },       { KEY_DC, { INPUT_DELETE, 0 } },
-    { KEY_BACKSPACE, { INPUT_BACKSPACE, 0 } }, { KEY_ENTER, { INPUT_ENTER, 0 } },
-    { KEY_BTAB, { INPUT_BACKTAB, 0 } },    { KEY_SR, { INPUT_UP, MOD_SHIFT } },
-    { KEY_SF, { INPUT_DOWN, MOD_SHIFT } }, { KEY_RESIZE, { INPUT_RESIZE, 0 } },
-    { KEY_SPREVIOUS, { INPUT_PAGE_UP, MOD_SHIFT } }, { KEY_SNEXT, { INPUT_PAGE_DOWN, MOD_SHIFT } },
+    { KEY_UP, { INPUT_UP, 0 } },
+    { KEY_DOWN, { INPUT_DOWN, 0 } },
+    { KEY_LEFT, { INPUT_LEFT, 0 } },
+    { KEY_RIGHT, { INPUT_RIGHT, 0 } },
+    { KEY_HOME, { INPUT_HOME, 0 } },
+    { KEY_END, { INPUT_END, 0 } },
+    { KEY_PPAGE, { INPUT_PAGE_UP, 0 } },
+    { KEY_NPAGE, { INPUT_PAGE_DOWN, 0 } },
+    { KEY_IC, { INPUT_INSERT, 0 } },
+    { KEY_DC, { INPUT_DELETE, 0 } },
+    { KEY_BACKSPACE, { INPUT_BACKSPACE, 0 } },
+    { KEY_ENTER, { INPUT_ENTER, 0 } },
+    { KEY_BTAB, { INPUT_BACKTAB, 0 } },
+    { KEY_SR, { INPUT_UP, MOD_SHIFT } },
+    { KEY_SF, { INPUT_DOWN, MOD_SHIFT } },
+    { KEY_RESIZE, { INPUT_RESIZE, 0 } },
+    { KEY_SPREVIOUS, { INPUT_PAGE_UP, MOD_SHIFT } },
+    { KEY_SNEXT, { INPUT_PAGE_DOWN, MOD_SHIFT } },
 };
 
 static void send_text(const char *text)
@@ -78,7 +103,7 @@ static void send_text(const char *text)
     fflush(stdout); /* curses writes past stdio */
 }
 
-/* ---- looks ------------------------------------------------------------------------------------------------------- */
+/* ---- looks ----------------------------------------------------------------------------------- */
 
 static void set_looks(Curses *curses)
 {
@@ -110,7 +135,7 @@ static void set_looks(Curses *curses)
     }
 }
 
-/* ---- modes --------------------------------------------------------------------------------------------------------- */
+/* ---- modes ----------------------------------------------------------------------------------- */
 
 static void modes_on(void)
 {
@@ -166,7 +191,9 @@ static Screen *curses_open(const ScreenOptions *options, Error *err)
     curses->curses = newterm(NULL, stdout, stdin);
     if (!curses->curses) {
         const char *term = path_env("TERM");
-        error_set(err, ERR_SYSTEM, _("cannot use this terminal: TERM is %s; set TERM, or use --plain"), term ? term : "?");
+        error_set(err, ERR_SYSTEM,
+                  _("cannot use this terminal: TERM is %s; set TERM, or use --plain"),
+                  term ? term : "?");
         curses_close(&curses->screen);
         return NULL;
     }
@@ -185,7 +212,7 @@ static void curses_size(const Screen *screen, int *rows, int *cols)
     getmaxyx(stdscr, *rows, *cols);
 }
 
-/* ---- frames --------------------------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void put_cell(const Curses *curses, int row, int col, const Cell *cell)
 {
@@ -195,12 +222,15 @@ static void put_cell(const Curses *curses, int row, int col, const Cell *cell)
     for (size_t pos = 0; pos < text.len && n < CCHARW_MAX;)
         wide[n++] = (wchar_t)utf8_next(text, &pos);
     cchar_t character;
-    if (setcchar(&character, wide, curses->attribute[cell->style], curses->pair[cell->style], NULL) == ERR) {
+    if (setcchar(&character, wide, curses->attribute[cell->style], curses->pair[cell->style],
+                 NULL) == ERR) {
         wide[1] = L'\0';
-        if (setcchar(&character, wide, curses->attribute[cell->style], curses->pair[cell->style], NULL) == ERR)
+        if (setcchar(&character, wide, curses->attribute[cell->style], curses->pair[cell->style],
+                     NULL) == ERR)
             return;
     }
-    mvwadd_wch(stdscr, row, col, &character); /* ERR in the last cell of the screen: it is drawn all the same */
+    mvwadd_wch(stdscr, row, col,
+               &character); /* ERR in the last cell of the screen: it is drawn all the same */
 }
 
 static void curses_show(Screen *screen, const Grid *grid, int row, int col)
@@ -237,14 +267,16 @@ static void curses_bell(Screen *screen)
     beep();
 }
 
-/* raw() makes ^Z a key, so stopping is ours to do: give the terminal back, stop the whole group, take it again. */
+/* raw() makes ^Z a key, so stopping is ours to do: give the terminal back, stop the whole group,
+ * take it again. */
 static void curses_suspend(Screen *screen)
 {
     modes_off();
     def_prog_mode();
     endwin();
     terminal_guard_off();
-    struct sigaction stop = { .sa_handler = SIG_DFL }, former; /* curses' own handler would do this half again */
+    struct sigaction stop = { .sa_handler = SIG_DFL },
+                     former; /* curses' own handler would do this half again */
     sigaction(SIGTSTP, &stop, &former);
     kill(0, SIGTSTP);
     sigaction(SIGTSTP, &former, NULL);
@@ -255,7 +287,7 @@ static void curses_suspend(Screen *screen)
     ungetch(KEY_RESIZE); /* the window may have another size now */
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static void push_key(Curses *curses, Key key)
 {
@@ -291,8 +323,8 @@ static void take_code(Curses *curses, int code)
     }
 }
 
-/* After Esc [ : a sequence that curses does not know (a late answer to the width probe, a mouse or focus report).  Swallowed
- * whole, so that none of it is typed. */
+/* After Esc [ : a sequence that curses does not know (a late answer to the width probe, a mouse or
+ * focus report).  Swallowed whole, so that none of it is typed. */
 static void swallow_sequence(Curses *curses)
 {
     wint_t wc;
@@ -338,7 +370,8 @@ static void read_keys(Curses *curses)
             take_escape(curses);
         else
             push_key(curses, (Key){ (unsigned)wc, 0 });
-        if (curses->n > 0 && curses->waiting[(curses->first + curses->n - 1) % KEYS_WAITING].code == INPUT_PASTE)
+        if (curses->n > 0 &&
+            curses->waiting[(curses->first + curses->n - 1) % KEYS_WAITING].code == INPUT_PASTE)
             break; /* its text must be taken before another paste can come */
     }
     if (curses->pasting && clock_mono_us() - curses->paste_us > PASTE_PATIENCE_MS * 1000)

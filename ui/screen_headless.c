@@ -1,11 +1,17 @@
-/* A screen in memory, driven by a replay file: keys, sizes, events of the script provider, a clock that stands still.  The
- * same program runs above it as above curses, and nothing sleeps.  One command a line:
+/* A screen in memory, driven by a replay file: keys, sizes, events of the script provider, a clock
+ * that stands still.  The same program runs above it as above curses, and nothing sleeps.  One
+ * command a line:
  *
- *   key NAMES       keys by name, separated by blanks      text WORDS      each character as a key
- *   paste WORDS     a bracketed paste (\n, \t, \\)           size COLSxROWS  another window
- *   events N        lets N events of the script happen     advance MS      the clock goes on
- *   wait idle       until no request is being worked on    wait settled    and no timer is about to act
- *   screen NAME     prints what is shown                   # …             a remark
+ *   key NAMES       keys by name, separated by blanks
+ *   text WORDS      each character as a key
+ *   paste WORDS     a bracketed paste (\n, \t, \\)
+ *   size COLSxROWS  another window
+ *   events N        lets N events of the script happen
+ *   advance MS      the clock goes on
+ *   wait idle       until no request is being worked on
+ *   wait settled    and no timer is about to act
+ *   screen NAME     prints what is shown
+ *   # ...           a remark
  *
  * The end of the file quits.  A wait that takes ten real seconds is an error. */
 #include "config.h"
@@ -29,14 +35,14 @@ enum { REPLAY_MAX = 16 << 20, PATIENCE_MS = 10000, KEYS_MAX = 4096 };
 typedef struct {
     Screen screen;
     Buf replay, paste, dump_name;
-    Str rest;          /* of the replay */
+    Str rest; /* of the replay */
     int line;
     int rows, cols;
     int64_t now_us;
     Key waiting[KEYS_MAX];
     size_t first, n;
-    bool wants_dump;   /* the next frame is printed */
-    uint64_t until;    /* events to be taken before going on; 0: none */
+    bool wants_dump; /* the next frame is printed */
+    uint64_t until;  /* events to be taken before going on; 0: none */
     enum { UNTIL_NOTHING, UNTIL_IDLE, UNTIL_SETTLED } until_state;
 } Headless;
 
@@ -93,7 +99,7 @@ static void headless_show(Screen *screen, const Grid *grid, int row, int col)
     buf_release(&out);
 }
 
-/* ---- the replay ----------------------------------------------------------------------------------------------------- */
+/* ---- the replay ------------------------------------------------------------------------------ */
 
 static void push_key(Headless *self, Key key)
 {
@@ -103,7 +109,8 @@ static void push_key(Headless *self, Key key)
 
 static bool bad_line(const Headless *self, Str line, Error *err)
 {
-    return error_set(err, ERR_FORMAT, _("replay file, line %d: cannot read “%.*s”"), self->line, (int)line.len, line.data);
+    return error_set(err, ERR_FORMAT, _("replay file, line %d: cannot read “%.*s”"), self->line,
+                     (int)line.len, line.data);
 }
 
 static bool take_number(const Headless *self, Str text, long long *out, Error *err)
@@ -155,7 +162,8 @@ static bool run_size(Headless *self, Str text, Error *err)
     long long cols, rows;
     ptrdiff_t x = str_find(text, STR("x"));
     if (x < 0 || !str_to_long(str_sub(text, 0, (size_t)x), &cols) ||
-        !str_to_long(str_from_offset(text, (size_t)x + 1), &rows) || cols < 1 || rows < 1 || cols > 1000 || rows > 1000)
+        !str_to_long(str_from_offset(text, (size_t)x + 1), &rows) || cols < 1 || rows < 1 ||
+        cols > 1000 || rows > 1000)
         return bad_line(self, text, err);
     self->cols = (int)cols;
     self->rows = (int)rows;
@@ -206,8 +214,9 @@ static const struct {
     const char *word;
     bool (*run)(Headless *, Str, Error *);
 } command[] = {
-    { "key", run_key },       { "text", run_text }, { "paste", run_paste },   { "size", run_size },
-    { "advance", run_advance }, { "wait", run_wait }, { "screen", run_screen }, { "events", run_events },
+    { "key", run_key },       { "text", run_text },       { "paste", run_paste },
+    { "size", run_size },     { "advance", run_advance }, { "wait", run_wait },
+    { "screen", run_screen }, { "events", run_events },
 };
 
 static bool run_line(Headless *self, Str line, Error *err)
@@ -239,7 +248,8 @@ static bool must_wait(Headless *self, const ScreenWait *wait)
             return true;
         self->until = 0;
     }
-    if ((self->until_state == UNTIL_IDLE && !wait->is_idle) || (self->until_state == UNTIL_SETTLED && !wait->is_settled))
+    if ((self->until_state == UNTIL_IDLE && !wait->is_idle) ||
+        (self->until_state == UNTIL_SETTLED && !wait->is_settled))
         return true;
     self->until_state = UNTIL_NOTHING;
     return false;
@@ -250,7 +260,8 @@ static ScreenWake headless_wait(Screen *screen, const ScreenWait *wait, Error *e
     Headless *self = (Headless *)screen;
     Str line;
     if (must_wait(self, wait))
-        return wait->timeout_ms == 0 ? SCREEN_WOKE /* a timer is due */ : wait_for_worker(self, wait, err);
+        return wait->timeout_ms == 0 ? SCREEN_WOKE /* a timer is due */
+                                     : wait_for_worker(self, wait, err);
     do {
         if (!str_line(&self->rest, &line))
             return SCREEN_END;

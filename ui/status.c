@@ -1,4 +1,5 @@
-/* What the model is doing, in one row; parts that do not fit are left out, the least important first. */
+/* What the model is doing, in one row; parts that do not fit are left out, the least important
+ * first. */
 #include "config.h"
 
 #include "ui/status.h"
@@ -64,7 +65,8 @@ static Buf *part(Parts *parts, Style style)
 
 static void put_progress(Buf *out, const char *what, const ChatStatus *status)
 {
-    double share = status->progress_total > 0 ? (double)status->progress_done / status->progress_total : 0;
+    double share =
+        status->progress_total > 0 ? (double)status->progress_done / status->progress_total : 0;
     buf_puts(out, what);
     if (status->progress_total <= 0)
         return;
@@ -84,7 +86,8 @@ static void put_state(Parts *parts, const ChatStatus *status)
         put_progress(out, _("reading the prompt"), status);
         break;
     case CHAT_REPLYING:
-        buf_printf(out, P_("replying: %d token", "replying: %d tokens", status->usage.generated), status->usage.generated);
+        buf_printf(out, P_("replying: %d token", "replying: %d tokens", status->usage.generated),
+                   status->usage.generated);
         break;
     default:
         buf_puts(out, status->model ? _("ready") : _("no model"));
@@ -133,8 +136,8 @@ void status_draw(const Chat *chat, Grid *grid, Rect area)
         if (fits && i)
             col = grid_text(grid, area, area.row, col, STR(" | "), STYLE_STATUS);
         if (fits || i == 0)
-            col = grid_text_cut(grid, area, area.row, col, right - col, buf_str(&parts.text[i]), parts.style[i]);
+            col = grid_text_cut(grid, area, area.row, col, right - col, buf_str(&parts.text[i]),
+                                parts.style[i]);
         buf_release(&parts.text[i]);
     }
 }
-

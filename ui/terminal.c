@@ -16,7 +16,7 @@
 #include "src/base/buf.h"
 #include "src/base/clock.h"
 
-/* ---- crashes ---------------------------------------------------------------------------------------------------- */
+/* ---- crashes --------------------------------------------------------------------------------- */
 
 static const int crash_signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
 
@@ -33,10 +33,11 @@ static struct {
     int saved_stderr; /* 0: not moved */
 } terminal;
 
-/* Undoes whatever the screen may have switched on: synchronized output, bracketed paste, mouse reports, colours, a hidden
- * cursor, application keys, the alternate screen. */
-static const char restore_text[] = "\033[?2026l\033[?2004l\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[m\033(B"
-                                   "\033[?25h\033[?1l\033>\033[?1049l\r";
+/* Undoes whatever the screen may have switched on: synchronized output, bracketed paste, mouse
+ * reports, colours, a hidden cursor, application keys, the alternate screen. */
+static const char restore_text[] =
+    "\033[?2026l\033[?2004l\033[?1000l\033[?1002l\033[?1003l\033[?1006l\033[m\033(B"
+    "\033[?25h\033[?1l\033>\033[?1049l\r";
 
 static void restore_now(void)
 {
@@ -51,8 +52,8 @@ static void restore_now(void)
         dup2(terminal.saved_stderr, STDERR_FILENO);
 }
 
-/* Only async-signal-safe calls.  Then the handler that was there before goes on (it may name the file that shrank), or the
- * default action. */
+/* Only async-signal-safe calls.  Then the handler that was there before goes on (it may name the
+ * file that shrank), or the default action. */
 static void on_crash(int number, siginfo_t *info, void *context)
 {
     restore_now();
@@ -96,7 +97,7 @@ void terminal_guard_off(void)
     terminal.is_on = 0;
 }
 
-/* ---- signals that end the program -------------------------------------------------------------------------------- */
+/* ---- signals that end the program ------------------------------------------------------------ */
 
 static const int end_signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT };
 
@@ -140,7 +141,7 @@ int terminal_signal_take(void)
     return terminal.has_pipe && read(terminal.pipe[0], &byte, 1) == 1 ? byte : 0;
 }
 
-/* ---- standard error ------------------------------------------------------------------------------------------------ */
+/* ---- standard error -------------------------------------------------------------------------- */
 
 void terminal_stderr_away(const char *path)
 {
@@ -166,7 +167,7 @@ void terminal_stderr_back(void)
     terminal.saved_stderr = 0;
 }
 
-/* ---- questions to the terminal ------------------------------------------------------------------------------------- */
+/* ---- questions to the terminal --------------------------------------------------------------- */
 
 /* "\033[row;colR" anywhere in s; 0: not there (yet). */
 static int find_column(Str s)
@@ -188,7 +189,8 @@ static int find_column(Str s)
     return 0;
 }
 
-/* The last question is one that every terminal answers, so the wait is short where the others are not known. */
+/* The last question is one that every terminal answers, so the wait is short where the others are
+ * not known. */
 static void ask(int fd, int timeout_ms, Buf *answer)
 {
     static const char question[] = "\r\xE2\x80\xA6\033[6n\033[?2026$p";
@@ -208,7 +210,8 @@ static void ask(int fd, int timeout_ms, Buf *answer)
         if (has_column && has_mode)
             break;
         if (has_column && end > clock_mono_us() + 30000)
-            end = clock_mono_us() + 30000; /* it is fast; what it has not said by then it does not know */
+            end = clock_mono_us() +
+                  30000; /* it is fast; what it has not said by then it does not know */
     }
 }
 

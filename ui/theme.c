@@ -1,4 +1,5 @@
-/* The default looks, and the reader of one theme line.  The terminal's own background is never painted over. */
+/* The default looks, and the reader of one theme line.  The terminal's own background is never
+ * painted over. */
 #include "config.h"
 
 #include "ui/theme.h"
@@ -24,7 +25,8 @@ static const Look default_look[STYLE_COUNT] = {
     [STYLE_WARN] = { "warn", 1, -1, LOOK_BOLD | LOOK_REVERSE },
 };
 
-static const char *const colour_name[] = { "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white" };
+static const char *const colour_name[] = { "black", "red",     "green", "yellow",
+                                           "blue",  "magenta", "cyan",  "white" };
 
 static const struct {
     const char *name;
@@ -99,12 +101,14 @@ bool theme_set(Theme *theme, Str name, Str value, Error *err)
                 end++;
             Str word = str_sub(rest, 0, end);
             if (!look_word(&look, word, &background))
-                return error_set(err, ERR_USAGE, _("theme: “%.*s” is no colour or attribute; see kaiwa.conf(5)"),
+                return error_set(err, ERR_USAGE,
+                                 _("theme: “%.*s” is no colour or attribute; see kaiwa.conf(5)"),
                                  (int)word.len, word.data);
             rest = str_trim(str_from_offset(rest, end));
         }
         theme->look[i] = look;
         return true;
     }
-    return error_set(err, ERR_USAGE, _("theme: there is no style “%.*s”; see kaiwa.conf(5)"), (int)name.len, name.data);
+    return error_set(err, ERR_USAGE, _("theme: there is no style “%.*s”; see kaiwa.conf(5)"),
+                     (int)name.len, name.data);
 }

@@ -1,4 +1,5 @@
-/* Blocks of rows: one for each message (its rule, its label, its text, a blank) and one for the note. */
+/* Blocks of rows: one for each message (its rule, its label, its text, a blank) and one for the
+ * note. */
 #include "config.h"
 
 #include "ui/transcript.h"
@@ -50,7 +51,7 @@ void transcript_set_note(Transcript *transcript, Str text)
     layout_cache_reset(&transcript->note_rows);
 }
 
-/* ---- rows of blocks ------------------------------------------------------------------------------------------------ */
+/* ---- rows of blocks -------------------------------------------------------------------------- */
 
 static LayoutCache *rows_of(Transcript *transcript, int64_t message)
 {
@@ -64,7 +65,8 @@ static LayoutCache *rows_of(Transcript *transcript, int64_t message)
     }
     if (low < transcript->n_rows && transcript->rows[low].message == message)
         return &transcript->rows[low].cache;
-    transcript->rows = mem_grow(transcript->rows, &transcript->cap_rows, transcript->n_rows + 1, sizeof *transcript->rows);
+    transcript->rows = mem_grow(transcript->rows, &transcript->cap_rows, transcript->n_rows + 1,
+                                sizeof *transcript->rows);
     for (size_t i = transcript->n_rows; i > low; i--)
         transcript->rows[i] = transcript->rows[i - 1];
     transcript->n_rows++;
@@ -77,7 +79,8 @@ static size_t n_blocks(const Transcript *transcript)
     return transcript->n_path + (transcript->note.len > 0);
 }
 
-/* Shown text of a block: replies often begin or end in blank lines, which are kept in the store and left out here. */
+/* Shown text of a block: replies often begin or end in blank lines, which are kept in the store and
+ * left out here. */
 static Str block_text(const Transcript *transcript, size_t block)
 {
     if (block >= transcript->n_path)
@@ -91,13 +94,16 @@ static Str block_text(const Transcript *transcript, size_t block)
 static const Layout *block_layout(Transcript *transcript, size_t block)
 {
     bool is_note = block >= transcript->n_path;
-    LayoutCache *cache = is_note ? &transcript->note_rows : rows_of(transcript, transcript->path[block]->id);
-    return layout_cache_update(cache, block_text(transcript, block), transcript->cols - INDENT, LAYOUT_TAB);
+    LayoutCache *cache =
+        is_note ? &transcript->note_rows : rows_of(transcript, transcript->path[block]->id);
+    return layout_cache_update(cache, block_text(transcript, block), transcript->cols - INDENT,
+                               LAYOUT_TAB);
 }
 
 static bool has_rule(const Transcript *transcript, size_t block)
 {
-    return block > 0 && block < transcript->n_path && block == chat_status(transcript->chat)->window_from;
+    return block > 0 && block < transcript->n_path &&
+           block == chat_status(transcript->chat)->window_from;
 }
 
 /* Rows above a block's text. */
@@ -150,7 +156,7 @@ static TranscriptPlace last_page(Transcript *transcript)
     return place;
 }
 
-/* ---- the place that is held ------------------------------------------------------------------------------------------ */
+/* ---- the place that is held ------------------------------------------------------------------ */
 
 static TranscriptPlace anchored_place(Transcript *transcript)
 {
@@ -163,8 +169,9 @@ static TranscriptPlace anchored_place(Transcript *transcript)
     place.block = block;
     place.row = transcript->anchor_row;
     if (transcript->anchor_byte != SIZE_MAX)
-        place.row = head_rows(transcript, block) + (int)layout_find(block_layout(transcript, block), block_text(transcript, block),
-                                                                    transcript->anchor_byte, LAYOUT_TAB, NULL);
+        place.row = head_rows(transcript, block) +
+                    (int)layout_find(block_layout(transcript, block), block_text(transcript, block),
+                                     transcript->anchor_byte, LAYOUT_TAB, NULL);
     if (place.row >= block_rows(transcript, block))
         place.row = block_rows(transcript, block) - 1;
     return place;
@@ -175,7 +182,8 @@ static void hold_place(Transcript *transcript, TranscriptPlace place)
     int head = head_rows(transcript, place.block);
     const Layout *layout = block_layout(transcript, place.block);
     transcript->follow = false;
-    transcript->anchor_message = place.block < transcript->n_path ? transcript->path[place.block]->id : 0;
+    transcript->anchor_message =
+        place.block < transcript->n_path ? transcript->path[place.block]->id : 0;
     transcript->anchor_row = place.row;
     transcript->anchor_byte = SIZE_MAX;
     if (place.row >= head && (size_t)(place.row - head) < layout->n)
@@ -222,11 +230,12 @@ void transcript_update(Transcript *transcript, const Chat *chat, int cols, int h
     transcript->cols = cols < INDENT + 2 ? INDENT + 2 : cols;
     transcript->height = height < 1 ? 1 : height;
     transcript->n_path = conversation_path(conversation, NULL, 0);
-    transcript->path = mem_grow(transcript->path, &transcript->cap_path, transcript->n_path + 1, sizeof(Message *));
+    transcript->path = mem_grow(transcript->path, &transcript->cap_path, transcript->n_path + 1,
+                                sizeof(Message *));
     conversation_path(conversation, transcript->path, transcript->n_path);
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 /* What happened to a message, in words; NULL: nothing special. */
 static const char *status_words(const Message *message)
@@ -250,7 +259,8 @@ static int draw_words(Grid *grid, Rect area, int row, int col, const char *words
     return grid_text(grid, area, row, col + 2, str_from(words), style);
 }
 
-static void draw_label(Transcript *transcript, Grid *grid, Rect area, int row, const Message *message)
+static void draw_label(Transcript *transcript, Grid *grid, Rect area, int row,
+                       const Message *message)
 {
     const Conversation *conversation = chat_conversation(transcript->chat);
     bool is_user = message->role == ROLE_USER;
@@ -280,7 +290,8 @@ static void draw_label(Transcript *transcript, Grid *grid, Rect area, int row, c
 static void draw_rule(Grid *grid, Rect area, int row)
 {
     Buf line = BUF_INIT;
-    /* TRANSLATORS: a line across the conversation; what stands above it has left the model's context */
+    /* TRANSLATORS: a line across the conversation; what stands above it has left the model's
+     * context */
     const char *words = _("above this line is no longer seen by the model");
     int free_cols = area.cols - text_cols(str_from(words)) - 2;
     for (int i = 0; i < free_cols / 2; i++)
@@ -292,7 +303,8 @@ static void draw_rule(Grid *grid, Rect area, int row)
     buf_release(&line);
 }
 
-static void draw_place(Transcript *transcript, Grid *grid, Rect area, int row, TranscriptPlace place)
+static void draw_place(Transcript *transcript, Grid *grid, Rect area, int row,
+                       TranscriptPlace place)
 {
     int at = place.row, head = head_rows(transcript, place.block);
     const Layout *layout = block_layout(transcript, place.block);
@@ -308,7 +320,8 @@ static void draw_place(Transcript *transcript, Grid *grid, Rect area, int row, T
     LayoutRow line = layout->row[at - head];
     Str text = str_sub(block_text(transcript, place.block), line.from, line.to - line.from);
     bool is_note = place.block >= transcript->n_path;
-    grid_text_tabs(grid, area, row, area.col + INDENT, text, LAYOUT_TAB, is_note ? STYLE_NOTICE : STYLE_TEXT);
+    grid_text_tabs(grid, area, row, area.col + INDENT, text, LAYOUT_TAB,
+                   is_note ? STYLE_NOTICE : STYLE_TEXT);
 }
 
 /* How many rows there are below a place, without counting past what can be said in the mark. */
@@ -326,7 +339,8 @@ static void draw_more(Grid *grid, Rect area, int rows)
     snprintf(text, sizeof text, P_(" v %d more row ", " v %d more rows ", rows), rows);
     int cols = text_cols(str_from(text));
     if (cols < area.cols)
-        grid_text(grid, area, area.row + area.rows - 1, area.col + area.cols - cols, str_from(text), STYLE_SELECTED);
+        grid_text(grid, area, area.row + area.rows - 1, area.col + area.cols - cols, str_from(text),
+                  STYLE_SELECTED);
 }
 
 void transcript_draw(Transcript *transcript, Grid *grid, Rect area)

@@ -1,7 +1,8 @@
 /* The conversation as rows on the screen, and where one looks at it.
  *
- * Either it follows the end, or it holds a place: a message and a byte in it, so that neither new text nor another width
- * moves what is being read.  Rows are made when they are needed and kept for each message. */
+ * Either it follows the end, or it holds a place: a message and a byte in it, so that neither new
+ * text nor another width moves what is being read.  Rows are made when they are needed and kept for
+ * each message. */
 #ifndef UI_TRANSCRIPT_H
 #define UI_TRANSCRIPT_H
 
@@ -25,11 +26,11 @@ typedef struct {
 typedef struct {
     bool follow;
     int64_t anchor_message; /* 0: the note */
-    size_t anchor_byte;     /* start of the first row shown; SIZE_MAX: anchor_row rows into the block's head */
+    size_t anchor_byte; /* start of the first row shown; SIZE_MAX: anchor_row rows into the block */
     int anchor_row;
-    TranscriptRows *rows;   /* by message id */
+    TranscriptRows *rows; /* by message id */
     size_t n_rows, cap_rows;
-    Buf note;               /* shown after the last message */
+    Buf note; /* shown after the last message */
     LayoutCache note_rows;
     /* of the last draw */
     const Chat *chat;

@@ -1,4 +1,5 @@
-/* The screen's one loop (architecture 6): waits, takes signals, events and keys, and paints.  Nothing else paints. */
+/* The screen's one loop (architecture 6): waits, takes signals, events and keys, and paints.
+ * Nothing else paints. */
 #include "config.h"
 
 #include "ui/ui.h"
@@ -20,7 +21,7 @@
 
 enum { FRAME_US = 16667, PROBE_MS = 200, STOP_MS = 2000 };
 
-/* ---- what views and actions call ------------------------------------------------------------------------------------ */
+/* ---- what views and actions call ------------------------------------------------------------- */
 
 void app_redraw(App *app)
 {
@@ -156,7 +157,10 @@ bool app_slash(App *app, Str line, Str *message, bool *done)
     Error err = ERROR_INIT;
     SlashResult result = SLASH_NONE;
     Buf out = BUF_INIT, notice = BUF_INIT, view = BUF_INIT, argument = BUF_INIT;
-    SlashContext context = { .start = (ChatStart *)app->start, .out = &out, .notice = &notice, .view = &view,
+    SlashContext context = { .start = (ChatStart *)app->start,
+                             .out = &out,
+                             .notice = &notice,
+                             .view = &view,
                              .argument = &argument };
     bool is_command = slash_run(&context, line, message, &result, &err);
     if (is_command) {
@@ -200,14 +204,15 @@ void app_arm_quit(App *app, const char *key)
     buf_release(&words);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 /* False: neither an action nor the start of one. */
 static bool run_action(App *app, Key key)
 {
     bool is_prefix, was_started = app->typed.n > 0;
     app->typed.key[app->typed.n++] = key;
-    const ActionRow *action = keymap_find(&app->keymap, app->focus->kind->context, &app->typed, &is_prefix);
+    const ActionRow *action =
+        keymap_find(&app->keymap, app->focus->kind->context, &app->typed, &is_prefix);
     if (!action && is_prefix && app->typed.n < KEYS_IN_SEQUENCE) {
         Buf words = BUF_INIT;
         key_write(key, &words);
@@ -244,7 +249,8 @@ static void take_key(App *app, Key key)
     if (key.code == INPUT_RESIZE)
         return;
     app->notice_is_new = false;
-    bool has_view_taken = app->typed.n == 0 && app->focus->kind->key && app->focus->kind->key(app->focus, key);
+    bool has_view_taken =
+        app->typed.n == 0 && app->focus->kind->key && app->focus->kind->key(app->focus, key);
     if (!has_view_taken && !run_action(app, key) && app->focus->kind->edit)
         app->focus->kind->edit(app->focus, key);
     if (!app->notice_is_new)
@@ -260,7 +266,7 @@ static void take_keys(App *app)
         take_key(app, key);
 }
 
-/* ---- events, signals, timers --------------------------------------------------------------------------------------------- */
+/* ---- events, signals, timers ----------------------------------------------------------------- */
 
 static void send_first(App *app)
 {
@@ -321,7 +327,7 @@ static int timers_ms(const App *app)
     return ms;
 }
 
-/* ---- the loop --------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static int frame_ms(const App *app)
 {
@@ -349,9 +355,10 @@ static ScreenWake wait_for_input(App *app, int signal_fd)
         .timeout_ms = sooner(frame_ms(app), timers_ms(app)),
         .is_idle = !app_is_replying(app) && !app->waits_first,
         .is_settled = !app_is_replying(app) && !app->waits_first &&
-                      (!app->over || !app->over->kind->deadline_ms || app->over->kind->deadline_ms(app->over) < 0) &&
-                      (app->over == NULL || app->over->kind != &view_system || !chat_status(app->chat)->model ||
-                       chat_status(app->chat)->plan_valid),
+                      (!app->over || !app->over->kind->deadline_ms ||
+                       app->over->kind->deadline_ms(app->over) < 0) &&
+                      (app->over == NULL || app->over->kind != &view_system ||
+                       !chat_status(app->chat)->model || chat_status(app->chat)->plan_valid),
         .n_events = app->n_events,
     };
     ScreenWake wake = app->screen->kind->wait(app->screen, &wait, &err);
@@ -381,7 +388,8 @@ static void run_loop(App *app, int signal_fd)
     }
 }
 
-/* Stops what runs, waits until it has (so that the reply is stored as stopped, with all of its text), saves. */
+/* Stops what runs, waits until it has (so that the reply is stored as stopped, with all of its
+ * text), saves. */
 static void shut_down(App *app)
 {
     view_chat_save_draft(app->chat_view);
@@ -389,18 +397,20 @@ static void shut_down(App *app)
         int64_t end = clock_mono_us() + STOP_MS * 1000;
         chat_stop(app->chat);
         worker_cancel(app->start->worker);
-        while (app_is_replying(app) && clock_mono_us() < end && worker_wait(app->start->worker, STOP_MS))
+        while (app_is_replying(app) && clock_mono_us() < end &&
+               worker_wait(app->start->worker, STOP_MS))
             take_events(app);
     }
     chat_save_now(app->chat);
 }
 
-/* ---- start and end ------------------------------------------------------------------------------------------------------------ */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 static void say_how_to_resume(const App *app)
 {
     const Conversation *conversation = chat_conversation(app->chat);
-    if (!app->store || !conversation->uid[0] || conversation->n_messages == 0 || options_flag(app->start->options, "private"))
+    if (!app->store || !conversation->uid[0] || conversation->n_messages == 0 ||
+        options_flag(app->start->options, "private"))
         return;
     Buf text = BUF_INIT;
     buf_printf(&text, _("To go on with this conversation: kaiwa -r %.8s"), conversation->uid);
@@ -423,9 +433,11 @@ static bool parse_size(const char *text, ScreenOptions *out, Error *err)
     Str s = str_from(text);
     ptrdiff_t x = str_find(s, STR("x"));
     long long cols = 0, rows = 0;
-    if (x < 0 || !str_to_long(str_sub(s, 0, (size_t)x), &cols) || !str_to_long(str_from_offset(s, (size_t)x + 1), &rows) ||
-        cols < 1 || rows < 1 || cols > 1000 || rows > 1000)
-        return error_set(err, ERR_USAGE, _("--headless: “%s” is no size; write COLUMNSxROWS"), text);
+    if (x < 0 || !str_to_long(str_sub(s, 0, (size_t)x), &cols) ||
+        !str_to_long(str_from_offset(s, (size_t)x + 1), &rows) || cols < 1 || rows < 1 ||
+        cols > 1000 || rows > 1000)
+        return error_set(err, ERR_USAGE, _("--headless: “%s” is no size; write COLUMNSxROWS"),
+                         text);
     out->cols = (int)cols;
     out->rows = (int)rows;
     return true;
@@ -473,7 +485,9 @@ static bool open_views(App *app, Error *err)
         app->list_view = view_list.open(app, STR(""));
     app->focus = app->chat_view;
     if (!app->chat_view || (app->store && !app->list_view))
-        return error_set(err, ERR_SYSTEM, "%s", app->notice.len ? buf_cstr(&app->notice) : _("cannot start the line editor"));
+        return error_set(err, ERR_SYSTEM, "%s",
+                         app->notice.len ? buf_cstr(&app->notice)
+                                         : _("cannot start the line editor"));
     return true;
 }
 
@@ -494,7 +508,10 @@ int ui_run(const ChatStart *start)
 {
     Error err = ERROR_INIT;
     Buf warnings = BUF_INIT;
-    App app = { .start = start, .chat = start->chat, .store = start->store, .waits_first = start->first_message != NULL };
+    App app = { .start = start,
+                .chat = start->chat,
+                .store = start->store,
+                .waits_first = start->first_message != NULL };
     theme_init(&app.theme);
     options_section(start->options, "theme default", add_theme_line, &app);
     keymap_init(&app.keymap, start->options, &warnings);

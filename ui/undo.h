@@ -18,7 +18,10 @@ typedef struct {
     int typed_run; /* characters typed in a row that count as one step */
 } Undo;
 
-#define UNDO_INIT { NULL, 0, 0, 0, 0 }
+#define UNDO_INIT                                                                                  \
+    {                                                                                              \
+        NULL, 0, 0, 0, 0                                                                           \
+    }
 
 void undo_release(Undo *undo);
 void undo_reset(Undo *undo);

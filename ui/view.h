@@ -12,9 +12,9 @@ typedef struct App App;
 typedef struct View View;
 
 typedef struct ViewKind {
-    const char *name;     /* as in SLASH_VIEW */
-    const char *title;    /* N_() */
-    unsigned context;     /* the IN_* bit of its actions */
+    const char *name;  /* as in SLASH_VIEW */
+    const char *title; /* N_() */
+    unsigned context;  /* the IN_* bit of its actions */
     View *(*open)(App *app, Str argument);
     void (*close)(View *view);
     /* A key before the actions see it (questions, searches); false: not wanted. */

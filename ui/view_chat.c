@@ -24,7 +24,8 @@ typedef struct {
     Editor *editor;
     InputBox box;
     Transcript transcript;
-    const Conversation *conversation; /* compared only: another pointer or id means another conversation */
+    const Conversation
+        *conversation; /* compared only: another pointer or id means another conversation */
     int64_t conversation_id;
     int64_t draft_us; /* when the draft is to be saved; 0: it is */
     int transcript_rows;
@@ -74,7 +75,7 @@ static void close_chat(View *view)
     free(self);
 }
 
-/* ---- the draft ------------------------------------------------------------------------------------------------------- */
+/* ---- the draft ------------------------------------------------------------------------------- */
 
 void view_chat_save_draft(View *view)
 {
@@ -127,7 +128,7 @@ void view_chat_sync(View *view)
         editor_set(self->editor, buf_str(&conversation->draft), false);
 }
 
-/* ---- sending ----------------------------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static bool is_blank_text(Str text)
 {
@@ -144,7 +145,8 @@ static void accepted(ChatView *self, Str text)
     editor_history_add(self->editor, text);
     if (app->store && !store_history_add(app->store, text, &err))
         app_error(app, &err);
-    view_chat_sync(&self->view); /* a command may have opened another conversation, with a draft of its own */
+    view_chat_sync(
+        &self->view); /* a command may have opened another conversation, with a draft of its own */
     if (str_eq(text, editor_text(self->editor)))
         editor_set(self->editor, STR(""), false);
     view_chat_save_draft(&self->view);
@@ -180,7 +182,7 @@ static void send_input(ChatView *self)
     buf_release(&text);
 }
 
-/* ---- completion of commands ---------------------------------------------------------------------------------------------- */
+/* ---- completion of commands ------------------------------------------------------------------ */
 
 /* Longest common start of the lines of list, in whole graphemes. */
 static Str common_start(Str list)
@@ -234,7 +236,7 @@ void view_chat_complete(View *view)
     buf_release(&list);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static bool take_result(ChatView *self, EditorResult result)
 {
@@ -277,14 +279,15 @@ static void chat_view_event(View *view, unsigned changes)
         view_chat_sync(view);
 }
 
-/* ---- drawing ------------------------------------------------------------------------------------------------------------------ */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 static void draw_welcome(const App *app, Grid *grid, Rect area)
 {
     Buf text = BUF_INIT;
     Layout layout = LAYOUT_INIT;
     int cols = area.cols - 4 < WELCOME_COLS ? area.cols - 4 : WELCOME_COLS;
-    buf_puts(&text, _("Type a message and press Enter.  ^J begins a new line, F1 shows all keys, /help all commands."));
+    buf_puts(&text, _("Type a message and press Enter.  ^J begins a new line, F1 shows all keys, "
+                      "/help all commands."));
     buf_puts(&text, "\n\n");
     buf_puts(&text, chat_status(app->chat)->model || app_is_replying(app)
                         ? _("Everything is saved as you go; F2 lists earlier conversations.")
@@ -327,7 +330,7 @@ static bool chat_cursor(const View *view, int *row, int *col)
     return true;
 }
 
-/* ---- what actions ask for -------------------------------------------------------------------------------------------------------- */
+/* ---- what actions ask for -------------------------------------------------------------------- */
 
 void view_chat_scroll(View *view, int rows)
 {

@@ -1,4 +1,5 @@
-/* F1: made from the tables of actions, editor functions and commands, so that it cannot be out of date. */
+/* F1: made from the tables of actions, editor functions and commands, so that it cannot be out of
+ * date. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -7,20 +8,20 @@
 #include "src/base/mem.h"
 #include "src/base/text.h"
 #include "ui/app.h"
-#include "ui/editor.h"
+#include "ui/editor_keys.h"
 #include "ui/layout.h"
 #include "ui/view.h"
 
 typedef struct {
-    Buf keys;  /* "F2, ^X l" */
-    Str help;  /* borrowed from gettext; empty: `keys` is a heading */
+    Buf keys; /* "F2, ^X l" */
+    Str help; /* borrowed from gettext; empty: `keys` is a heading */
 } HelpLine;
 
 typedef struct {
     View view;
     HelpLine *line;
     size_t n, cap;
-    int keys_cols;  /* widest keys column */
+    int keys_cols; /* widest keys column */
     int top, rows, total;
 } HelpView;
 
@@ -49,7 +50,8 @@ static void add_actions(HelpView *self, const char *heading, unsigned context)
     for (size_t i = 0; i < n; i++) {
         Buf names = BUF_INIT;
         keymap_names(&self->view.app->keymap, &table[i], &names);
-        bool here = (table[i].contexts & context) && (context == IN_CHAT || !(table[i].contexts & IN_CHAT));
+        bool here =
+            (table[i].contexts & context) && (context == IN_CHAT || !(table[i].contexts & IN_CHAT));
         if (here && names.len > 0)
             buf_append_str(&add_line(self, str_from(_(table[i].help)))->keys, buf_str(&names));
         buf_release(&names);
@@ -125,7 +127,8 @@ static int draw_line(const HelpView *self, Grid *grid, Rect area, int row, const
         grid_text_cut(grid, area, row, area.col, area.cols, keys, STYLE_HEADING);
         return 1;
     }
-    int half = area.cols / 2, column = (self->keys_cols < half ? self->keys_cols : half) + 4, used = 0;
+    int half = area.cols / 2, column = (self->keys_cols < half ? self->keys_cols : half) + 4,
+        used = 0;
     grid_text_cut(grid, area, row, area.col + 2, area.cols - 2, keys, STYLE_PROMPT);
     if (text_cols(keys) + 2 > column - 2)
         used = 1; /* long keys have a row of their own */
@@ -133,7 +136,8 @@ static int draw_line(const HelpView *self, Grid *grid, Rect area, int row, const
     layout_text(line->help, area.cols - column, LAYOUT_TAB, &layout);
     for (size_t i = 0; i < layout.n; i++, used++)
         grid_text(grid, area, row + used, area.col + column,
-                  str_sub(line->help, layout.row[i].from, layout.row[i].to - layout.row[i].from), STYLE_TEXT);
+                  str_sub(line->help, layout.row[i].from, layout.row[i].to - layout.row[i].from),
+                  STYLE_TEXT);
     layout_release(&layout);
     return used;
 }

@@ -1,4 +1,5 @@
-/* Earlier conversations: beside the transcript where there is room, else over it.  What is typed filters. */
+/* Earlier conversations: beside the transcript where there is room, else over it.  What is typed
+ * filters. */
 #include "config.h"
 
 #include <stdio.h>
@@ -24,9 +25,9 @@ typedef struct {
     StoreRows rows;
     int64_t selected; /* id; survives another filter and new rows */
     size_t top;
-    int list_rows;    /* of the last draw */
+    int list_rows; /* of the last draw */
     ListMode mode;
-    bool stale;       /* read the rows again before drawing */
+    bool stale; /* read the rows again before drawing */
 } ListView;
 
 static ListView *list_view(View *view)
@@ -63,7 +64,7 @@ static void close_list(View *view)
     free(self);
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 static size_t selected_index(const ListView *self)
 {
@@ -112,7 +113,7 @@ static void refresh(ListView *self)
         read_rows(self);
 }
 
-/* ---- actions ------------------------------------------------------------------------------------------------------------ */
+/* ---- actions --------------------------------------------------------------------------------- */
 
 void view_list_move(View *view, int rows)
 {
@@ -205,7 +206,8 @@ static void finish_rename(ListView *self)
     if (!row || title.len == 0)
         return;
     bool is_open = chat_conversation(app->chat)->id == row->id;
-    if (!(is_open ? chat_rename(app->chat, title, &err) : rename_stored(app->store, row->id, title, &err)))
+    if (!(is_open ? chat_rename(app->chat, title, &err)
+                  : rename_stored(app->store, row->id, title, &err)))
         app_error(app, &err);
     self->stale = true;
 }
@@ -231,18 +233,20 @@ static void finish_delete(ListView *self)
     buf_release(&words);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static bool is_yes(Key key)
 {
-    return key.mods == 0 && (key.code == 'y' || key.code == 'Y' || key.code == 0xFF59 || key.code == 0xFF39);
+    return key.mods == 0 &&
+           (key.code == 'y' || key.code == 'Y' || key.code == 0xFF59 || key.code == 0xFF39);
 }
 
 static bool list_key(View *view, Key key)
 {
     ListView *self = list_view(view);
     if (key.code == INPUT_RESIZE || key_eq(key, (Key){ 3, 0 }) || self->mode == LIST_BROWSE) {
-        self->mode = self->mode == LIST_BROWSE || key.code == INPUT_RESIZE ? self->mode : LIST_BROWSE;
+        self->mode =
+            self->mode == LIST_BROWSE || key.code == INPUT_RESIZE ? self->mode : LIST_BROWSE;
         return false;
     }
     if (self->mode == LIST_DELETE) {
@@ -277,7 +281,7 @@ static void list_event(View *view, unsigned changes)
         list_view(view)->stale = true;
 }
 
-/* ---- drawing ----------------------------------------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 /* Today as a time, else as a day. */
 static void write_when(int64_t ms, Buf *out)
@@ -288,7 +292,11 @@ static void write_when(int64_t ms, Buf *out)
     if (!localtime_r(&when, &then) || !localtime_r(&now, &today))
         return;
     bool same_day = then.tm_year == today.tm_year && then.tm_yday == today.tm_yday;
-    strftime(text, sizeof text, same_day ? "%H:%M" : then.tm_year == today.tm_year ? "%m-%d" : "%Y-%m-%d", &then);
+    strftime(text, sizeof text,
+             same_day                        ? "%H:%M"
+             : then.tm_year == today.tm_year ? "%m-%d"
+                                             : "%Y-%m-%d",
+             &then);
     buf_puts(out, text);
 }
 
@@ -306,7 +314,8 @@ static void draw_row(const ListView *self, Grid *grid, Rect area, int row, const
         grid_text(grid, line, row, area.col, STR(">"), style);
     if (item->pinned)
         grid_text(grid, line, row, area.col + 1, STR("*"), style);
-    grid_text_cut(grid, line, row, area.col + 2, area.cols - 4 - when_cols, str_from(item->title), style);
+    grid_text_cut(grid, line, row, area.col + 2, area.cols - 4 - when_cols, str_from(item->title),
+                  style);
     grid_text(grid, line, row, area.col + area.cols - when_cols - 1, buf_str(&when),
               style == STYLE_TEXT ? STYLE_MARK : style);
     buf_release(&when);
@@ -336,7 +345,8 @@ static void draw_list(View *view, Grid *grid, Rect area)
     Rect head = { area.row, area.col, 1, area.cols };
     Rect question = { area.row + area.rows - 1, area.col, 1, area.cols };
     grid_fill(grid, area, STYLE_TEXT);
-    grid_text_cut(grid, area, area.row, area.col + 1, area.cols - 1, str_from(_("Conversations")), STYLE_HEADING);
+    grid_text_cut(grid, area, area.row, area.col + 1, area.cols - 1, str_from(_("Conversations")),
+                  STYLE_HEADING);
     int rows = question.row - head.row - 1;
     self->list_rows = rows;
     size_t selected = selected_index(self);
@@ -347,8 +357,10 @@ static void draw_list(View *view, Grid *grid, Rect area)
     for (int i = 0; i < rows && self->top + (size_t)i < self->rows.n; i++)
         draw_row(self, grid, area, head.row + 1 + i, &self->rows.row[self->top + (size_t)i]);
     if (self->rows.n == 0 && rows > 0)
-        grid_text_cut(grid, area, head.row + 1, area.col + 2, area.cols - 2,
-                      str_from(editor_is_empty(self->filter) ? _("none yet") : _("nothing matches")), STYLE_MARK);
+        grid_text_cut(
+            grid, area, head.row + 1, area.col + 2, area.cols - 2,
+            str_from(editor_is_empty(self->filter) ? _("none yet") : _("nothing matches")),
+            STYLE_MARK);
     draw_question(self, grid, question);
 }
 

@@ -45,7 +45,8 @@ static View *open_system(App *app, Str argument)
     self->view = (View){ &view_system, app };
     self->editor = editor;
     inputbox_init(&self->box, editor);
-    editor_set(editor, argument.len ? argument : buf_str(&chat_conversation(app->chat)->system), false);
+    editor_set(editor, argument.len ? argument : buf_str(&chat_conversation(app->chat)->system),
+               false);
     ask_later(self, 0);
     return &self->view;
 }
@@ -66,7 +67,8 @@ static void apply(SystemView *self)
     text_clean_input(editor_text(self->editor), &text);
     if (chat_set_system(app->chat, buf_str(&text), &err)) {
         app_close_view(app); /* frees self */
-        app_notice(app, text.len ? _("the next reply is made under this system prompt") : _("there is no system prompt now"));
+        app_notice(app, text.len ? _("the next reply is made under this system prompt")
+                                 : _("there is no system prompt now"));
     } else {
         app_error(app, &err);
     }
@@ -128,9 +130,10 @@ static void write_cost(const SystemView *self, Buf *out)
     else if (self->ask_us != 0 || !status->plan_valid)
         buf_puts(out, _("looking at what a change costs"));
     else
-        /* TRANSLATORS: tokens that the next reply reads again, of all in its prompt, and how long that takes */
-        buf_printf(out, _("the next reply re-reads %d of %d tokens (about %.1f s)"), status->plan.computed, status->plan.prompt,
-                   status->plan_ms / 1000);
+        /* TRANSLATORS: tokens that the next reply reads again, of all in its prompt, and how long
+         * that takes */
+        buf_printf(out, _("the next reply re-reads %d of %d tokens (about %.1f s)"),
+                   status->plan.computed, status->plan.prompt, status->plan_ms / 1000);
 }
 
 static void draw_system(View *view, Grid *grid, Rect area)
@@ -139,15 +142,20 @@ static void draw_system(View *view, Grid *grid, Rect area)
     Buf cost = BUF_INIT;
     bool roomy = area.rows >= 8;
     grid_fill(grid, area, STYLE_TEXT);
-    grid_text_cut(grid, area, area.row, area.col + 1, area.cols - 2, str_from(_("System prompt")), STYLE_HEADING);
+    grid_text_cut(grid, area, area.row, area.col + 1, area.cols - 2, str_from(_("System prompt")),
+                  STYLE_HEADING);
     if (roomy)
-        grid_text_cut(grid, area, area.row + 1, area.col + 1, area.cols - 2,
-                      str_from(_("Enter applies it, ^J begins a new line, Esc leaves it as it was.")), STYLE_MARK);
-    Rect box = { area.row + (roomy ? 3 : 1), area.col + 1, area.rows - (roomy ? 5 : 2), area.cols - 2 };
+        grid_text_cut(
+            grid, area, area.row + 1, area.col + 1, area.cols - 2,
+            str_from(_("Enter applies it, ^J begins a new line, Esc leaves it as it was.")),
+            STYLE_MARK);
+    Rect box = { area.row + (roomy ? 3 : 1), area.col + 1, area.rows - (roomy ? 5 : 2),
+                 area.cols - 2 };
     self->box_rows = box.rows;
     inputbox_draw(&self->box, grid, box, STR(""), STYLE_PROMPT);
     write_cost(self, &cost);
-    grid_text_cut(grid, area, area.row + area.rows - 1, area.col + 1, area.cols - 2, buf_str(&cost), STYLE_NOTICE);
+    grid_text_cut(grid, area, area.row + area.rows - 1, area.col + 1, area.cols - 2, buf_str(&cost),
+                  STYLE_NOTICE);
     buf_release(&cost);
 }
 
