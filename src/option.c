@@ -72,10 +72,13 @@ static bool check_number(const OptionRow *row, Str text, Checked *out, Error *er
                          (int)(text.len < 40 ? text.len : 40), text.data);
     if (is_int)
         out->real = (double)out->integer;
-    if (!(out->real >= row->min && out->real <= row->max))
-        return error_set(err, ERR_USAGE, _("%.*s is out of range; it may be %.15g to %.15g"),
-                         (int)(text.len < 40 ? text.len : 40), text.data, row->min, row->max);
-    return true;
+    if (out->real >= row->min && out->real <= row->max)
+        return true;
+    if (row->max > 1e15)
+        return error_set(err, ERR_USAGE, _("%.*s is out of range; it may be %.15g or more"),
+                         (int)(text.len < 40 ? text.len : 40), text.data, row->min);
+    return error_set(err, ERR_USAGE, _("%.*s is out of range; it may be %.15g to %.15g"),
+                     (int)(text.len < 40 ? text.len : 40), text.data, row->min, row->max);
 }
 
 static bool check(const OptionRow *row, Str text, Checked *out, Error *err)
