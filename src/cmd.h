@@ -1,5 +1,5 @@
-/* The run functions of the command table, one file each (cmd_NAME.c); the commands on stored conversations are in
- * cmd_store.h.  Each prints its own errors and returns an exit status. */
+/* The run functions of the command table, one file each (cmd_NAME.c); the commands on stored
+ * conversations are in cmd_store.h.  Each prints its own errors and returns an exit status. */
 #ifndef SRC_CMD_H
 #define SRC_CMD_H
 

@@ -1,7 +1,7 @@
 /* `kaiwa ask`: one reply on standard output.
  *
- * Most questions go through a Chat, so that -c, -r and --save need nothing of their own.  --raw and --ids bypass chat
- * formats and conversations: they are requests of their own. */
+ * Most questions go through a Chat, so that -c, -r and --save need nothing of their own.  --raw and
+ * --ids bypass chat formats and conversations: they are requests of their own. */
 #include "config.h"
 
 #include <stdio.h>

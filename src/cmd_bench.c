@@ -1,5 +1,6 @@
-/* `kaiwa bench`: tokens a second of reading prompts and of generating, at given depths of the context, with the machine
- * and the share of its memory rate beside them: generating on a CPU is reading all weights once a token. */
+/* `kaiwa bench`: tokens a second of reading prompts and of generating, at given depths of the
+ * context, with the machine and the share of its memory rate beside them: generating on a CPU is
+ * reading all weights once a token. */
 #include "config.h"
 
 #include <jansson.h>
@@ -123,7 +124,8 @@ static double token_bytes(const ModelInfo *info)
 
 /* ---- measuring ---- */
 
-/* Ids that a text could have, from a fixed generator: spread over the vocabulary, away from its control tokens. */
+/* Ids that a text could have, from a fixed generator: spread over the vocabulary, away from its
+ * control tokens. */
 static void fill_ids(const Bench *bench, int n, Tokens *out)
 {
     uint32_t state = 12345;
@@ -137,7 +139,8 @@ static void fill_ids(const Bench *bench, int n, Tokens *out)
     }
 }
 
-/* Brings the cache to the first depth ids; at depth 0 to one other id, so that nothing of ids can be reused. */
+/* Brings the cache to the first depth ids; at depth 0 to one other id, so that nothing of ids can
+ * be reused. */
 static bool go_to(Bench *bench, const Tokens *ids, int depth, const Progress *progress, Error *err)
 {
     int32_t other = ids->ids[0] == 0;

@@ -1,5 +1,5 @@
-/* `kaiwa` and `kaiwa chat`: gathers what a chat needs and hands it to the screen, or to the plain chat where there can
- * be no screen. */
+/* `kaiwa` and `kaiwa chat`: gathers what a chat needs and hands it to the screen, or to the plain
+ * chat where there can be no screen. */
 #include "config.h"
 
 #include <string.h>

@@ -56,8 +56,8 @@ static int list_models(const Options *options)
     return EXIT_OK;
 }
 
-/* A link of the model's base name in the data directory.  The model is checked first: a link to something else would
- * be found again only when a chat is to start. */
+/* A link of the model's base name in the data directory.  The model is checked first: a link to
+ * something else would be found again only when a chat is to start. */
 static bool add_model(const char *path, Buf *link_path, Error *err)
 {
     char absolute[PATH_MAX];

@@ -1,7 +1,7 @@
 /* `kaiwa score`: log-probabilities of given texts, one JSON object a line in and out, in order.
  *
- * The session starts small and grows with the longest item, up to --context or the model's maximum; items that share a
- * beginning with the one before reuse its cache. */
+ * The session starts small and grows with the longest item, up to --context or the model's
+ * maximum; items that share a beginning with the one before reuse its cache. */
 #include "config.h"
 
 #include <errno.h>
@@ -90,7 +90,7 @@ static bool read_ids(const Scorer *scorer, const json_t *object, Item *item, Err
     return true;
 }
 
-/* What does not fit loses its beginning: the tail is kept, with at least one token to begin from. */
+/* What does not fit loses its beginning; at least one token is left to begin from. */
 static void keep_tail(const Scorer *scorer, Item *item)
 {
     size_t cut =

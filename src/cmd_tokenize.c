@@ -1,5 +1,5 @@
-/* `kaiwa tokenize` and `kaiwa detokenize`: text to ids and back, with no weights loaded.  Both are linear in what they
- * read. */
+/* `kaiwa tokenize` and `kaiwa detokenize`: text to ids and back, with no weights loaded.  Both are
+ * linear in what they read. */
 #include "config.h"
 
 #include <errno.h>
@@ -31,7 +31,8 @@ static Engine *open_tokenizer(const Options *options, Error *err)
     return engine;
 }
 
-/* Standard input as UTF-8.  Valid UTF-8 is left as it is, NULs and all: with -0 it would look like UTF-16 now and then. */
+/* Standard input as UTF-8.  Valid UTF-8 is left as it is, NULs and all: with -0 it would look like
+ * UTF-16 now and then. */
 static bool read_inputs(const Options *options, Buf *out, Error *err)
 {
     const char *encoding = options_string(options, "encoding");
@@ -153,7 +154,8 @@ static bool detokenize_one(const Engine *engine, const Options *options, Str tex
     return good;
 }
 
-/* One line an output: a newline stands between them, so that the bytes of a single one are exact. */
+/* One line an output: a newline stands between them, so that the bytes of a single one are exact.
+ */
 static bool detokenize_all(const Engine *engine, const Options *options, Str rest, Error *err)
 {
     bool good = true, first = true;

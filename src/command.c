@@ -132,8 +132,8 @@ int command_fail(const Error *err)
     return err->kind == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
 }
 
-/* Standard output may be a file on a full disk, or a pipe whose reader is gone.  The latter is no error to
- * speak of: whoever closed it wanted no more. */
+/* Standard output may be a file on a full disk, or a pipe whose reader is gone.  The latter is no
+ * error to speak of: whoever closed it wanted no more. */
 static int finish_output(int status)
 {
     Error err = ERROR_INIT;

@@ -1,4 +1,5 @@
-/* The commands of `kaiwa COMMAND …`: one table for dispatch, --help, completions and the man page. */
+/* The commands of `kaiwa COMMAND …`: one table for dispatch, --help, completions and the man page.
+ */
 #ifndef SRC_COMMAND_H
 #define SRC_COMMAND_H
 
@@ -19,23 +20,25 @@ typedef struct CommandContext {
 
 typedef struct {
     const char *name;
-    const char *synopsis; /* "[TEXT | -]" */
-    const char *help;     /* N_(one sentence) */
-    unsigned uses;        /* OptionUse bits it takes besides OPTION_EVERYWHERE */
-    int min_args, max_args; /* -1: any */
+    const char *synopsis;         /* "[TEXT | -]" */
+    const char *help;             /* N_(one sentence) */
+    unsigned uses;                /* OptionUse bits it takes besides OPTION_EVERYWHERE */
+    int min_args, max_args;       /* -1: any */
     int (*run)(CommandContext *); /* exit status; has printed its error */
 } CommandRow;
 
 const CommandRow *command_table(size_t *n);
 const CommandRow *command_find(const char *name);
 
-/* The whole program but for locale and signals: options, choice of the command, its run.  Returns the exit status. */
+/* The whole program but for locale and signals: options, choice of the command, its run.  Returns
+ * the exit status. */
 int command_main(int argc, char **argv, int (*screen)(const struct ChatStart *start));
 
 /* Prints "kaiwa: text" on stderr and returns the exit status that fits the kind. */
 int command_fail(const Error *err);
 
-/* ---- starting a chat: what `kaiwa`, `kaiwa chat` and `ask` share ------------------------------------------------- */
+/* ---- starting a chat: what `kaiwa`, `kaiwa chat` and `ask` share
+ * ------------------------------------------------- */
 
 struct Chat;
 struct Store;
@@ -47,17 +50,19 @@ typedef struct ChatStart {
     struct Worker *worker;
     struct Chat *chat;
     const char *first_message; /* TEXT of the command line, sent at once; NULL */
-    const char *notice;        /* said once when the chat opens, translated (no model at hand, …); NULL */
+    const char *notice; /* said once when the chat opens, translated (no model at hand, …); NULL */
 } ChatStart;
 
-/* A new conversation with the system prompt, persona, sampling and length of the options (what /new and its key do). */
+/* A new conversation with the system prompt, persona, sampling and length of the options (what /new
+ * and its key do). */
 bool start_new_conversation(ChatStart *start, Error *err);
 /* Asks for a model by name (NULL: the one that start_choose_model names). */
 bool start_open_model(ChatStart *start, const char *model, Error *err);
-/* To be called whenever chat_event reports CHAT_CHANGED_MODEL: sampling of a conversation that has not begun follows the
- * model's own defaults, and the model becomes the last one used. */
+/* To be called whenever chat_event reports CHAT_CHANGED_MODEL: sampling of a conversation that has
+ * not begun follows the model's own defaults, and the model becomes the last one used. */
 void start_model_changed(ChatStart *start);
-/* --model (also from environment or file), the model last used, or the bundled guide; appends.  False: there is none. */
+/* --model (also from environment or file), the model last used, or the bundled guide; appends.
+ * False: there is none. */
 bool start_choose_model(const Options *options, struct Store *store, Buf *out);
 /* What to tell somebody who has no model: the one way to get one.  Translated, borrowed. */
 const char *start_no_model_text(void);

@@ -66,7 +66,8 @@ static void put_option(Buf *out, const OptionRow *row)
         buf_printf(&left, " %s", _(row->argument));
     buf_puts(&help, _(row->help));
     if (row->initial && strcmp(row->initial, "0") != 0 && strcmp(row->initial, "auto") != 0)
-        /* TRANSLATORS: after the help of an option, e.g. " (64)": what holds when it is not given. */
+        /* TRANSLATORS: after the help of an option, e.g. " (64)": what holds when it is not given.
+         */
         buf_printf(&help, _(" (%s)"), row->initial);
     put_row(out, buf_cstr(&left), buf_cstr(&help));
     buf_release(&left);

@@ -1,4 +1,5 @@
-/* What commands read: standard input and files in whatever character set they come, and lists of ids. */
+/* What commands read: standard input and files in whatever character set they come, and lists of
+ * ids. */
 #ifndef SRC_INPUT_H
 #define SRC_INPUT_H
 
@@ -6,7 +7,8 @@
 #include "src/base/error.h"
 #include "src/base/tokens.h"
 
-/* Reads all of fd and makes it UTF-8.  encoding NULL: it is recognised, and said on standard error when it is not UTF-8. */
+/* Reads all of fd and makes it UTF-8.  encoding NULL: it is recognised, and said on standard error
+ * when it is not UTF-8. */
 bool input_read(int fd, const char *encoding, Buf *out, Error *err);
 /* Bytes that were read already.  *recognised (may be NULL) gets the name of the character set. */
 bool input_decode(Str bytes, const char *encoding, Buf *out, const char **recognised, Error *err);

@@ -21,8 +21,8 @@ static void write_all(const char *text)
     (void)n;
 }
 
-/* A mapped model file that became shorter while it was read.  The screen installs a handler of its own that restores
- * the terminal first. */
+/* A mapped model file that became shorter while it was read.  The screen installs a handler of its
+ * own that restores the terminal first. */
 static void on_bus_error(int signo, siginfo_t *info, void *unused)
 {
     const char *path = engine_mapped_file(info->si_addr);
@@ -47,7 +47,8 @@ static void set_signals(void)
     bus_why = _(": the file became shorter while it was in use; fetch it again\n");
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
-    /* Writing to a closed pipe is an error that is looked at, so that what is unsaved gets saved. */
+    /* Writing to a closed pipe is an error that is looked at, so that what is unsaved gets saved.
+     */
     signal(SIGPIPE, SIG_IGN);
 }
 

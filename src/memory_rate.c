@@ -1,5 +1,5 @@
-/* Measures the read rate of main memory.  Every thread reads a part of its own, which it has written itself, so that the
- * pages lie near it. */
+/* Measures the read rate of main memory.  Every thread reads a part of its own, which it has
+ * written itself, so that the pages lie near it. */
 #include "config.h"
 
 #include "src/memory_rate.h"

@@ -197,7 +197,8 @@ static bool fits(const OptionRow *row, unsigned uses)
     return (row->use & (uses | OPTION_EVERYWHERE)) != 0;
 }
 
-/* The row of a long or short name that fits uses; else any of that name, so that the error can tell. */
+/* The row of a long or short name that fits uses; else any of that name, so that the error can
+ * tell. */
 static const OptionRow *find_row(Str name, char letter, unsigned uses)
 {
     size_t n;

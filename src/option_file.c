@@ -1,5 +1,5 @@
-/* kaiwa.conf and the environment.  A line that cannot be used is a warning, never the end: a setting from
- * a newer kaiwa must not keep an older one from starting. */
+/* kaiwa.conf and the environment.  A line that cannot be used is a warning, never the end: a
+ * setting from a newer kaiwa must not keep an older one from starting. */
 #include "config.h"
 
 #include "src/option.h"

@@ -1,5 +1,5 @@
-/* What option.c and option_file.c share: where a value came from, and the lines of the file's sections.
- * Private to these two. */
+/* What option.c and option_file.c share: where a value came from, and the lines of the file's
+ * sections. Private to these two. */
 #ifndef SRC_OPTION_VALUE_H
 #define SRC_OPTION_VALUE_H
 

@@ -1,5 +1,6 @@
-/* The chat without a screen.  A line is a message, one that ends in a backslash goes on in the next; slash commands
- * work.  Replies and what commands show go to standard output, all else to standard error. */
+/* The chat without a screen.  A line is a message, one that ends in a backslash goes on in the
+ * next; slash commands work.  Replies and what commands show go to standard output, all else to
+ * standard error. */
 #include "config.h"
 
 #include "src/plain.h"
@@ -29,7 +30,7 @@ typedef struct {
     const char *encoding; /* asked for, or recognised in an earlier line; NULL: UTF-8 so far */
     Buf bytes;            /* read but not used */
     size_t used;          /* of bytes */
-    Buf attached; /* by /file, goes in front of the next message */
+    Buf attached;         /* by /file, goes in front of the next message */
     bool at_end, is_first, is_decoded, is_terminal, quit;
     int status;
 } Plain;
@@ -110,7 +111,8 @@ static bool decode_line(Plain *plain, Str line, Buf *out, Error *err)
     return true;
 }
 
-/* Appends one line, decoded and without its end.  False: there is none (err tells if something went wrong). */
+/* Appends one line, decoded and without its end.  False: there is none (err tells if something went
+ * wrong). */
 static bool read_line(Plain *plain, Buf *out, Error *err)
 {
     Str rest, line;

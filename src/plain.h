@@ -4,8 +4,9 @@
 
 #include "src/command.h"
 
-/* One message a line until the input ends; replies on standard output.  why: what brought this mode about, said to a
- * person at a terminal; may be NULL.  Returns an exit status; start is borrowed. */
+/* One message a line until the input ends; replies on standard output.  why: what brought this mode
+ * about, said to a person at a terminal; may be NULL.  Returns an exit status; start is borrowed.
+ */
 int plain_run(ChatStart *start, const char *why);
 
 #endif

@@ -1,4 +1,5 @@
-/* The table of slash commands, the parser of a line, and completion.  What the commands do is in slash_*.c. */
+/* The table of slash commands, the parser of a line, and completion.  What the commands do is in
+ * slash_*.c. */
 #include "config.h"
 
 #include "src/slash.h"

@@ -1,5 +1,5 @@
-/* Slash commands on whole conversations: new, list, open, resume, rename, delete, undelete, fork, search, import and
- * export. */
+/* Slash commands on whole conversations: new, list, open, resume, rename, delete, undelete, fork,
+ * search, import and export. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
-/* Slash commands on what shapes replies: system, persona, set, params and model.  A value is checked by the row of the
- * option table that it belongs to, so that --top-p, top-p = ... and /set top-p never differ. */
+/* Slash commands on what shapes replies: system, persona, set, params and model.
+ *
+ * A value is checked by the row of the option table that it belongs to, so that --top-p,
+ * top-p = ... and /set top-p never differ. */
 #include "config.h"
 
 #include <inttypes.h>

@@ -152,7 +152,8 @@ static void tell_size(SlashContext *context, const char *path, Str text)
                   path, status->plan.prompt, status->context_size, status->plan.computed);
 }
 
-/* Fenced, so that the model sees where the file ends; a longer fence where the file has fences itself. */
+/* Fenced, so that the model sees where the file ends; a longer fence where the file has fences
+ * itself. */
 static void put_file(Buf *out, const char *path, Str text)
 {
     int fence = 3, run = 0;

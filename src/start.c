@@ -37,7 +37,8 @@ static bool get_last_model(Store *store, Buf *out)
     return false;
 }
 
-/* A private chat has a store of its own that remembers nothing: the usual one is asked, and left as it is. */
+/* A private chat has a store of its own that remembers nothing: the usual one is asked, and left as
+ * it is. */
 static bool get_last_model_unwritten(const Options *options, Buf *out)
 {
     Error ignored = ERROR_INIT;

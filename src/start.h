@@ -1,4 +1,5 @@
-/* The objects behind a chat - store, provider, worker, chat - made from the options and taken down again. */
+/* The objects behind a chat - store, provider, worker, chat - made from the options and taken down
+ * again. */
 #ifndef SRC_START_H
 #define SRC_START_H
 
@@ -12,7 +13,8 @@ typedef struct {
 /* On failure nothing is left open. */
 bool start_begin(ChatStart *start, Options *options, const StartWants *wants, Error *err);
 void start_end(ChatStart *start);
-/* -c, -r or a new conversation.  What was given on the command line overrides what a conversation remembers. */
+/* -c, -r or a new conversation.  What was given on the command line overrides what a conversation
+ * remembers. */
 bool start_choose_conversation(ChatStart *start, Error *err);
 /* The engine's path of the model that a command without a chat is to use. */
 bool start_locate_model(const Options *options, Buf *path, Error *err);

@@ -36,7 +36,8 @@ static void turn_reset(Turn *turn)
     turn->reason = DONE_CANCELLED;
 }
 
-/* Progress goes to a terminal only, and never on one that the reply is being written to half way. */
+/* Progress goes to a terminal only, and never on one that the reply is being written to half way.
+ */
 static void clear_progress(Turn *turn)
 {
     if (turn->has_progress)
