@@ -32,3 +32,9 @@ dist_check_SCRIPTS += tests/test_style.sh
 check_PROGRAMS += tests/test_option.t
 tests_test_option_t_SOURCES = tests/test_option.c
 tests_test_option_t_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test_kernels.t tests/test_sample.t
+tests_test_kernels_t_SOURCES = tests/test_kernels.c
+tests_test_kernels_t_LDADD = $(TEST_LIBS)
+tests_test_sample_t_SOURCES = tests/test_sample.c tests/tiny_shape.c tests/tiny_shape.h
+tests_test_sample_t_LDADD = $(TEST_LIBS)
