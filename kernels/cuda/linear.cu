@@ -1,0 +1,361 @@
+/* Linear layers for one to four tokens: 4-bit weights on the int8 tensor cores (phases.cuh), dense weights in float.
+ *
+ * The weights of a warp's first blocks are asked for before pdl_wait: they depend on nothing, so the memory is busy while the
+ * kernel in front ends. */
+#include "kernels/cuda/linear.cuh"
+#include "kernels/cuda/phases.cuh"
+
+#include <limits.h>
+
+enum { AHEAD = 2 }; /* blocks of 32 rows that a warp has asked for beyond the one it works on */
+
+static __host__ __device__ inline int call_pairs(const LinearCall &c, int part)
+{
+    return c.epilogue == EPILOGUE_SILU ? c.part[0].tiles : c.part[part].tiles / 2;
+}
+
+/* Where the two tiles of pair `pair` of a part lie. */
+static __device__ __forceinline__ void pair_tiles(const LinearCall &c, int part, int pair, const uint8_t *tile[2])
+{
+    const DevLinear &a = c.part[part];
+    size_t bytes = (size_t)a.k_blocks * a.block_bytes;
+    if (c.epilogue == EPILOGUE_SILU) {
+        tile[0] = c.part[0].blocks + pair * bytes;
+        tile[1] = c.part[1].blocks + pair * bytes;
+    } else {
+        tile[0] = a.blocks + 2 * (size_t)pair * bytes;
+        tile[1] = tile[0] + bytes;
+    }
+}
+
+static __device__ float epilogue_value(const float *red, int row, int token)
+{
+    float y = 0;
+#pragma unroll
+    for (int w = 0; w < LINEAR_WARPS; w++)
+        y += red[(w * 32 + row) * DECODE_TOKENS + token];
+    return y;
+}
+
+static __device__ void epilogue(const LinearCall &c, int part, int pair, const float *red, const float *rms, int tokens)
+{
+    const int token = threadIdx.x / 32, row = threadIdx.x % 32;
+    if (token >= tokens)
+        return;
+    float *out = c.out + (size_t)token * c.out_stride + c.out_offset[part];
+    float scale = rms ? rms[token] : 1.f;
+    if (c.epilogue == EPILOGUE_SILU) {
+        int n = pair * TILE_ROWS + row;
+        if (row >= TILE_ROWS || n >= c.part[0].n_out)
+            return;
+        float g = epilogue_value(red, row, token) * scale, u = epilogue_value(red, row + TILE_ROWS, token) * scale;
+        if (c.part[0].bias)
+            g += c.part[0].bias[n];
+        if (c.part[1].bias)
+            u += c.part[1].bias[n];
+        out[n] = g / (1.f + __expf(-g)) * u;
+        return;
+    }
+    int n = pair * 32 + row;
+    if (n >= c.part[part].n_out)
+        return;
+    float y = epilogue_value(red, row, token) * scale;
+    if (c.part[part].bias)
+        y += c.part[part].bias[n];
+    out[n] = c.epilogue == EPILOGUE_ADD ? out[n] + y : y;
+}
+
+/* 1 / rms of each token, out of the warps' shares of the sum of squares; notes the first layer that is not finite. */
+static __device__ void finish_norm(const LinearCall &c, const float *share, float *rms, int tokens)
+{
+    if (threadIdx.x < tokens) {
+        float s = 0;
+        for (int w = 0; w < LINEAR_WARPS; w++)
+            s += share[w * DECODE_TOKENS + threadIdx.x];
+        if (!isfinite(s) && blockIdx.x == 0 && c.run)
+            atomicMin(&c.run->nan_layer, c.layer);
+        rms[threadIdx.x] = rsqrtf(s / c.part[0].n_in + c.eps);
+    }
+}
+
+template <int GROUP, ZeroKind ZERO>
+__global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_constant__ LinearCall c)
+{
+    extern __shared__ __align__(16) uint8_t raw[];
+    __shared__ float red[2][LINEAR_WARPS * 32 * DECODE_TOKENS];
+    __shared__ float share[LINEAR_WARPS * DECODE_TOKENS], rms[DECODE_TOKENS];
+    typedef Weights<GROUP, ZERO> W;
+    const int GROUPS = BLOCK_COLS / GROUP;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int k_blocks = c.part[0].k_blocks, block_bytes = c.part[0].block_bytes;
+    const int p1 = call_pairs(c, 0), p2 = c.epilogue == EPILOGUE_SILU || c.n_parts < 2 ? p1 : p1 + call_pairs(c, 1);
+    const int total = c.epilogue == EPILOGUE_SILU || c.n_parts < 3 ? p2 : p2 + call_pairs(c, 2);
+    const bool two_x = c.epilogue == EPILOGUE_SILU && c.part[0].perm != c.part[1].perm;
+
+    /* the warp's blocks in order: (pair, k) flattened, asked for AHEAD of their use */
+    W next[AHEAD][2];
+    int ask_pair = blockIdx.x, ask_k = warp;
+    auto ask = [&](W slot[2]) {
+        while (ask_pair < total && ask_k >= k_blocks)
+            ask_pair += gridDim.x, ask_k = warp;
+        if (ask_pair >= total)
+            return;
+        int part = ask_pair < p1 ? 0 : ask_pair < p2 ? 1 : 2;
+        const uint8_t *tile[2];
+        pair_tiles(c, part, ask_pair - (part == 0 ? 0 : part == 1 ? p1 : p2), tile);
+        slot[0].load(tile[0] + (size_t)ask_k * block_bytes, lane);
+        slot[1].load(tile[1] + (size_t)ask_k * block_bytes, lane);
+        ask_k += LINEAR_WARPS;
+    };
+#pragma unroll
+    for (int i = 0; i < AHEAD; i++)
+        ask(next[i]);
+    prefetch_columns(c.norm, c.part[blockIdx.x < p1 ? 0 : blockIdx.x < p2 ? 1 : 2].perm, c.part[0].n_in, k_blocks);
+    pdl_launch();
+    pdl_wait();
+
+    const int tokens = c.tokens ? c.tokens : c.run->n;
+    const int token = min(lane % 4, tokens - 1);
+    XShared x[2];
+    x[0] = x_shared(raw, k_blocks, GROUP, tokens);
+    x[1] = x_shared(raw + (two_x ? x_shared_bytes(k_blocks, GROUP, tokens) : 0), k_blocks, GROUP, tokens);
+    int have = -1, turn = 0; /* part whose order of columns x is in */
+    for (int pair = blockIdx.x; pair < total; pair += gridDim.x, turn ^= 1) {
+        int part = pair < p1 ? 0 : pair < p2 ? 1 : 2, first = part == 0 ? 0 : part == 1 ? p1 : p2;
+        if (have < 0 || c.part[have].perm != c.part[part].perm) {
+            float ss[DECODE_TOKENS];
+            if (have >= 0)
+                __syncthreads();
+            quantise_x<GROUP>(x[0], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[part].perm, k_blocks, tokens, ss);
+            if (c.norm)
+                for (int t = 0; t < tokens; t++) {
+                    float s = warp_sum(t == 0 ? ss[0] : t == 1 ? ss[1] : t == 2 ? ss[2] : ss[3]);
+                    if (lane == 0)
+                        share[warp * DECODE_TOKENS + t] = s;
+                }
+            if (two_x)
+                quantise_x<GROUP>(x[1], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[1].perm, k_blocks, tokens, ss);
+            __syncthreads();
+            if (c.norm)
+                finish_norm(c, share, rms, tokens); /* read after the next barrier */
+            have = part;
+        }
+        float acc[2][2] = { { 0, 0 }, { 0, 0 } };
+        for (int k = warp; k < k_blocks; k += LINEAR_WARPS) {
+            W cur[2] = { next[0][0], next[0][1] };
+#pragma unroll
+            for (int i = 0; i + 1 < AHEAD; i++)
+                next[i][0] = next[i + 1][0], next[i][1] = next[i + 1][1];
+            ask(next[AHEAD - 1]);
+#pragma unroll
+            for (int t = 0; t < 2; t++) {
+                const XShared &y = x[t];
+                uint32_t b[8];
+                if (t == 0 || two_x) {
+                    if (lane < 8 * tokens) {
+                        const uint4 *p = (const uint4 *)(y.q + (size_t)k * tokens * 256 + lane * 32);
+                        uint4 u = p[0], v = p[1];
+                        b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y, b[6] = v.z, b[7] = v.w;
+                    } else {
+#pragma unroll
+                        for (int i = 0; i < 8; i++)
+                            b[i] = 0;
+                    }
+                    float sx = y.scale[(size_t)k * tokens + token];
+                    block_dot<GROUP, ZERO>(acc[t], cur[t], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
+                    if (t == 0 && !two_x)
+                        block_dot<GROUP, ZERO>(acc[1], cur[1], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
+                }
+            }
+        }
+        if (lane % 4 < tokens) {
+            float *d = red[turn] + warp * 32 * DECODE_TOKENS + lane % 4;
+            int r = lane / 4;
+            d[r * DECODE_TOKENS] = acc[0][0], d[(r + 8) * DECODE_TOKENS] = acc[0][1];
+            d[(r + 16) * DECODE_TOKENS] = acc[1][0], d[(r + 24) * DECODE_TOKENS] = acc[1][1];
+        }
+        __syncthreads();
+        epilogue(c, part, pair - first, red[turn], c.norm ? rms : NULL, tokens);
+    }
+}
+
+typedef void (*LinearKernel)(const LinearCall);
+
+static LinearKernel linear_kernel(int group, ZeroKind zero)
+{
+#define ROW(g) { k_linear<g, ZERO_EIGHT>, k_linear<g, ZERO_BYTE>, k_linear<g, ZERO_MIN> }
+    static LinearKernel const table[4][3] = { ROW(16), ROW(32), ROW(64), ROW(128) };
+#undef ROW
+    return table[group == 16 ? 0 : group == 32 ? 1 : group == 64 ? 2 : 3][zero];
+}
+
+bool linear_is_fusible(const LinearCall *call)
+{
+    const DevLinear *a = &call->part[0];
+    if (!a->blocks)
+        return false;
+    for (int p = 1; p < call->n_parts; p++) {
+        const DevLinear *b = &call->part[p];
+        if (!b->blocks || b->group != a->group || b->zero != a->zero || b->k_blocks != a->k_blocks || b->n_in != a->n_in)
+            return false;
+    }
+    return true;
+}
+
+size_t linear_shared_bytes(const LinearCall *call, int tokens)
+{
+    size_t one = x_shared_bytes(call->part[0].k_blocks, call->part[0].group, tokens);
+    return call->epilogue == EPILOGUE_SILU && call->part[0].perm != call->part[1].perm ? 2 * one : one;
+}
+
+cudaError_t linear_setup(int shared_limit)
+{
+    for (int g = 16; g <= 128; g *= 2)
+        for (int z = ZERO_EIGHT; z <= ZERO_MIN; z++) {
+            cudaFuncAttributes attr;
+            cudaError_t e = cudaFuncGetAttributes(&attr, (const void *)linear_kernel(g, (ZeroKind)z));
+            if (e == cudaSuccess)
+                e = cudaFuncSetAttribute((const void *)linear_kernel(g, (ZeroKind)z),
+                                         cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         shared_limit - (int)attr.sharedSizeBytes);
+            if (e != cudaSuccess)
+                return e;
+        }
+    return cudaSuccess;
+}
+
+cudaError_t linear_quantised(const LinearCall *call, int n_sms, bool pdl, cudaStream_t stream)
+{
+    int pairs = 0;
+    for (int p = 0; p < (call->epilogue == EPILOGUE_SILU ? 1 : call->n_parts); p++)
+        pairs += call_pairs(*call, p);
+    cudaLaunchAttribute attr = {};
+    attr.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attr.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(pairs < n_sms ? pairs : n_sms);
+    config.blockDim = dim3(LINEAR_THREADS);
+    config.dynamicSmemBytes = linear_shared_bytes(call, call->tokens ? call->tokens : DECODE_TOKENS);
+    config.stream = stream;
+    config.attrs = &attr;
+    config.numAttrs = pdl ? 1 : 0;
+    return cudaLaunchKernelEx(&config, linear_kernel(call->part[0].group, call->part[0].zero), *call);
+}
+
+/* ---- dense weights ---------------------------------------------------------------------------------------------- */
+
+static __device__ __forceinline__ void load8(const float *p, float w[8])
+{
+    float4 a = __ldg((const float4 *)p), b = __ldg((const float4 *)p + 1);
+    w[0] = a.x, w[1] = a.y, w[2] = a.z, w[3] = a.w, w[4] = b.x, w[5] = b.y, w[6] = b.z, w[7] = b.w;
+}
+
+static __device__ __forceinline__ void load8(const __half *p, float w[8])
+{
+    uint4 u = load_weights((const uint8_t *)p);
+    const half2 *h = (const half2 *)&u;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        float2 f = __half22float2(h[i]);
+        w[2 * i] = f.x, w[2 * i + 1] = f.y;
+    }
+}
+
+static __device__ __forceinline__ void load8(const __nv_bfloat16 *p, float w[8])
+{
+    uint4 u = load_weights((const uint8_t *)p);
+    const uint32_t *v = (const uint32_t *)&u;
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        w[2 * i] = __uint_as_float(v[i] << 16);
+        w[2 * i + 1] = __uint_as_float(v[i] & 0xffff0000u);
+    }
+}
+
+static __device__ __forceinline__ void load8(const int8_t *p, float w[8])
+{
+    uint2 u = __ldg((const uint2 *)p);
+    const int8_t *b = (const int8_t *)&u;
+#pragma unroll
+    for (int i = 0; i < 8; i++)
+        w[i] = b[i];
+}
+
+/* A warp a row; lanes take 8 columns every 256 in order, then fold in a fixed tree.  x in shared memory, one token after the
+ * other in registers.  Rows of n_in % 8 != 0 were padded with zeros at load (stride `ld`). */
+template <typename T> __global__ void __launch_bounds__(256) k_dense(const __grid_constant__ LinearCall c, int first, int ld)
+{
+    extern __shared__ __align__(16) float xs[];
+    const DevLinear &a = c.part[0];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    int tokens = (c.tokens ? c.tokens : c.run->n) - first;
+    tokens = min(tokens, (int)DECODE_TOKENS);
+    for (int i = threadIdx.x; i < tokens * ld; i += blockDim.x) {
+        int t = i / ld, k = i % ld;
+        xs[i] = k < a.n_in ? c.x[(size_t)(first + t) * c.x_stride + k] : 0.f;
+    }
+    __syncthreads();
+    for (int n = blockIdx.x * 8 + warp; n < a.n_out; n += gridDim.x * 8) {
+        const T *row = (const T *)a.dense + (size_t)n * ld;
+        float acc[DECODE_TOKENS] = { 0, 0, 0, 0 };
+#pragma unroll 4
+        for (int k = lane * 8; k < ld; k += 256) {
+            float w[8];
+            load8(row + k, w);
+            if (sizeof(T) == 1) {
+                float s = __half2float(a.q8_scale[(size_t)n * (ld / 32) + k / 32]);
+#pragma unroll
+                for (int i = 0; i < 8; i++)
+                    w[i] *= s;
+            }
+#pragma unroll
+            for (int t = 0; t < DECODE_TOKENS; t++) {
+                if (t >= tokens)
+                    break;
+                const float4 *x4 = (const float4 *)(xs + t * ld + k);
+                float4 u = x4[0], v = x4[1];
+                acc[t] += w[0] * u.x + w[1] * u.y + w[2] * u.z + w[3] * u.w + w[4] * v.x + w[5] * v.y + w[6] * v.z +
+                          w[7] * v.w;
+            }
+        }
+#pragma unroll
+        for (int t = 0; t < DECODE_TOKENS; t++) {
+            if (t >= tokens)
+                break;
+            float y = warp_sum(acc[t]);
+            if (lane == 0) {
+                float *out = c.out + (size_t)(first + t) * c.out_stride + c.out_offset[0] + n;
+                y += a.bias ? a.bias[n] : 0.f;
+                *out = c.epilogue == EPILOGUE_ADD ? *out + y : y;
+            }
+        }
+    }
+}
+
+cudaError_t linear_dense(const LinearCall *call, int n_sms, cudaStream_t stream)
+{
+    const DevLinear *a = &call->part[0];
+    int tokens = call->tokens ? call->tokens : DECODE_TOKENS, ld = div_up(a->n_in, 32) * 32;
+    int grid = div_up(a->n_out, 8);
+    if (grid > n_sms * 8)
+        grid = n_sms * 8;
+    for (int first = 0; first < tokens; first += DECODE_TOKENS) {
+        int n = tokens - first < DECODE_TOKENS ? tokens - first : DECODE_TOKENS;
+        size_t shared = (size_t)n * ld * sizeof(float);
+        void (*kernel)(const LinearCall, int, int) = a->dtype == DTYPE_F32 ? k_dense<float>
+                                                     : a->dtype == DTYPE_F16 ? k_dense<__half>
+                                                     : a->dtype == DTYPE_BF16 ? k_dense<__nv_bfloat16>
+                                                                              : k_dense<int8_t>;
+        if (shared > 48 * 1024) {
+            cudaError_t e = cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                 (int)shared);
+            if (e != cudaSuccess)
+                return e;
+        }
+        kernel<<<grid, 256, shared, stream>>>(*call, first, ld);
+        cudaError_t e = cudaGetLastError();
+        if (e != cudaSuccess)
+            return e;
+    }
+    return cudaSuccess;
+}

@@ -1,0 +1,298 @@
+/* The arithmetic of a 4-bit linear layer for up to four tokens at once.
+ *
+ * x is quantised for each 128 columns in two terms of 8 bits, q1 + q2 / 128, and met by the nibbles on the int8 tensor cores:
+ * token t is columns 2t and 2t + 1 of the mma, so lane % 4 is the token whose sums a lane holds.  Sums within a group are
+ * integers; groups are added in float in the order of a warp's blocks, then warps in order.  A token's numbers do not depend
+ * on the tokens beside it. */
+#ifndef KERNELS_CUDA_PHASES_CUH
+#define KERNELS_CUDA_PHASES_CUH
+
+#include "kernels/cuda/common.cuh"
+
+/* x of a phase in shared memory. */
+struct XShared {
+    uint8_t *q;    /* [k_block][token][256]: first terms, then second, in the order of the mma's B fragments */
+    int2 *sums;    /* [k_block][groups][token]: sums of both terms, for zero points */
+    float *scale;  /* [k_block][token] */
+};
+
+static __host__ __device__ inline size_t x_shared_bytes(int k_blocks, int group, int tokens)
+{
+    return ((size_t)k_blocks * tokens * (256 + 8 * (BLOCK_COLS / group) + 4) + 15) / 16 * 16;
+}
+
+static __device__ inline XShared x_shared(uint8_t *raw, int k_blocks, int group, int tokens)
+{
+    XShared x;
+    x.q = raw;
+    x.sums = (int2 *)(raw + (size_t)k_blocks * tokens * 256);
+    x.scale = (float *)(x.sums + (size_t)k_blocks * tokens * (BLOCK_COLS / group));
+    return x;
+}
+
+enum { SIDE = 4 }; /* blocks that a warp quantises side by side, so that their latencies overlap */
+
+/* Columns and norm weights depend on nothing: brought into L2 before the kernel in front has ended. */
+static __device__ __forceinline__ void prefetch_columns(const float *norm, const int *perm, int n_in, int k_blocks)
+{
+    for (int i = threadIdx.x * 32; i < k_blocks * BLOCK_COLS; i += LINEAR_THREADS * 32) {
+        if (perm)
+            asm volatile("prefetch.global.L2 [%0];" ::"l"(perm + i));
+        if (norm && i < n_in)
+            asm volatile("prefetch.global.L2 [%0];" ::"l"(norm + i));
+    }
+}
+
+/* A warp's columns of x: which ones, and the norm's weights. */
+
+struct XColumns {
+    int4 col[SIDE];
+    float4 norm[SIDE];
+};
+
+static __device__ __forceinline__ void load_columns(XColumns &c, int first, const float *norm, const int *perm, int n_in,
+                                                    int k_blocks, int lane)
+{
+#pragma unroll
+    for (int j = 0; j < SIDE; j++) {
+        int b = first + j * LINEAR_WARPS, k = b * BLOCK_COLS + lane * 4;
+        c.col[j] = make_int4(-1, -1, -1, -1);
+        if (b < k_blocks && perm)
+            c.col[j] = __ldg((const int4 *)(perm + k));
+        else if (b < k_blocks)
+            c.col[j] = make_int4(k < n_in ? k : -1, k + 1 < n_in ? k + 1 : -1, k + 2 < n_in ? k + 2 : -1,
+                                 k + 3 < n_in ? k + 3 : -1);
+        int4 i = c.col[j];
+        c.norm[j] = !norm ? make_float4(1, 1, 1, 1)
+                          : make_float4(i.x >= 0 ? __ldg(norm + i.x) : 0, i.y >= 0 ? __ldg(norm + i.y) : 0,
+                                        i.z >= 0 ? __ldg(norm + i.z) : 0, i.w >= 0 ? __ldg(norm + i.w) : 0);
+    }
+}
+
+/* One warp quantises SIDE blocks of 128 columns of one token: v[j] holds columns 4 lane .. 4 lane + 3 of the j-th. */
+template <int GROUP>
+static __device__ __forceinline__ void quantise_blocks(const XShared &x, int first, int k_blocks, int token, int tokens, int lane,
+                                                       const float4 v[SIDE])
+{
+    const int lanes = GROUP / 4; /* that share a group */
+    float m[SIDE];
+    int s1[SIDE], s2[SIDE];
+#pragma unroll
+    for (int j = 0; j < SIDE; j++)
+        m[j] = fmaxf(fmaxf(fabsf(v[j].x), fabsf(v[j].y)), fmaxf(fabsf(v[j].z), fabsf(v[j].w)));
+#pragma unroll
+    for (int o = 16; o; o >>= 1)
+#pragma unroll
+        for (int j = 0; j < SIDE; j++)
+            m[j] = fmaxf(m[j], __shfl_xor_sync(~0u, m[j], o));
+#pragma unroll
+    for (int j = 0; j < SIDE; j++) {
+        const float f[4] = { v[j].x, v[j].y, v[j].z, v[j].w };
+        float inv = m[j] > 0 ? 127.f / m[j] : 0.f;
+        uint32_t p1 = 0, p2 = 0;
+        s1[j] = s2[j] = 0;
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            float y = f[i] * inv;
+            int q1 = __float2int_rn(y), q2 = min(__float2int_rn((y - (float)q1) * 128.f), 127);
+            s1[j] += q1, s2[j] += q2;
+            p1 |= (uint32_t)(q1 & 255) << 8 * i;
+            p2 |= (uint32_t)(q2 & 255) << 8 * i;
+        }
+        int b = first + j * LINEAR_WARPS;
+        if (b < k_blocks) {
+            uint32_t *d = (uint32_t *)(x.q + ((size_t)b * tokens + token) * 256 + lane % 4 * 32 + lane / 4 * 4);
+            d[0] = p1;
+            d[32] = p2;
+        }
+    }
+#pragma unroll
+    for (int o = 1; o < lanes; o <<= 1)
+#pragma unroll
+        for (int j = 0; j < SIDE; j++) {
+            s1[j] += __shfl_xor_sync(~0u, s1[j], o);
+            s2[j] += __shfl_xor_sync(~0u, s2[j], o);
+        }
+#pragma unroll
+    for (int j = 0; j < SIDE; j++) {
+        int b = first + j * LINEAR_WARPS;
+        if (b < k_blocks && lane % lanes == 0)
+            x.sums[((size_t)b * (BLOCK_COLS / GROUP) + lane / lanes) * tokens + token] = make_int2(s1[j], s2[j]);
+        if (b < k_blocks && lane == 0)
+            x.scale[(size_t)b * tokens + token] = m[j] * (1.f / (127.f * 128.f));
+    }
+}
+
+/* The whole x of a phase: all warps of the block.  ss gets this warp's share of each token's sum of squares (for the norm). */
+template <int GROUP>
+static __device__ void quantise_x(const XShared &x, const float *src, int n_in, int stride, const float *norm,
+                                  const int *perm, int k_blocks, int tokens, float ss[DECODE_TOKENS])
+{
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const bool whole = !perm && stride % 4 == 0;
+#pragma unroll
+    for (int t = 0; t < DECODE_TOKENS; t++)
+        ss[t] = 0;
+    for (int first = warp; first < k_blocks; first += SIDE * LINEAR_WARPS) {
+        XColumns c;
+        load_columns(c, first, norm, perm, n_in, k_blocks, lane);
+#pragma unroll
+        for (int t = 0; t < DECODE_TOKENS; t++) {
+            if (t >= tokens)
+                break;
+            const float *row = src + (size_t)t * stride;
+            float4 v[SIDE];
+            /* __ldcg: another kernel has just written it, so not through the read-only path */
+#pragma unroll
+            for (int j = 0; j < SIDE; j++) {
+                int4 i = c.col[j];
+                if (whole && i.w >= 0)
+                    v[j] = __ldcg((const float4 *)(row + i.x));
+                else
+                    v[j] = make_float4(i.x >= 0 ? __ldcg(row + i.x) : 0, i.y >= 0 ? __ldcg(row + i.y) : 0,
+                                       i.z >= 0 ? __ldcg(row + i.z) : 0, i.w >= 0 ? __ldcg(row + i.w) : 0);
+            }
+#pragma unroll
+            for (int j = 0; j < SIDE; j++) {
+                ss[t] += v[j].x * v[j].x + v[j].y * v[j].y + v[j].z * v[j].z + v[j].w * v[j].w;
+                v[j].x *= c.norm[j].x, v[j].y *= c.norm[j].y, v[j].z *= c.norm[j].z, v[j].w *= c.norm[j].w;
+            }
+            quantise_blocks<GROUP>(x, first, k_blocks, t, tokens, lane, v);
+        }
+    }
+}
+
+static __device__ __forceinline__ void imma(int c[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3, uint32_t b0,
+                                            uint32_t b1)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+                 : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+                 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+#else /* sm_75: the same product in four pieces of m8n8k16 */
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
+                 : "+r"(c[0]), "+r"(c[1]) : "r"(a0), "r"(b0));
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
+                 : "+r"(c[2]), "+r"(c[3]) : "r"(a1), "r"(b0));
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
+                 : "+r"(c[0]), "+r"(c[1]) : "r"(a2), "r"(b1));
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
+                 : "+r"(c[2]), "+r"(c[3]) : "r"(a3), "r"(b1));
+#endif
+}
+
+static __device__ __forceinline__ uint4 load_weights(const uint8_t *p)
+{
+    uint4 v;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3},[%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+    return v;
+}
+
+/* A block of weights in a warp's registers. */
+template <int GROUP, ZeroKind ZERO> struct Weights {
+    static const int GROUPS = BLOCK_COLS / GROUP;
+    uint4 w[2];
+    uint32_t scale[GROUPS]; /* rows r, r + 8 as half2 */
+    uint32_t zero[ZERO == ZERO_EIGHT ? 1 : GROUPS];
+
+    __device__ __forceinline__ void load(const uint8_t *block, int lane)
+    {
+        w[0] = load_weights(block + lane * 16);
+        w[1] = load_weights(block + 512 + lane * 16);
+        const uint8_t *s = block + NIBBLE_BYTES + lane / 4 * 4;
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++)
+            scale[g] = __ldg((const uint32_t *)(s + g * 32));
+        if (ZERO == ZERO_BYTE) {
+            const uint8_t *z = block + NIBBLE_BYTES + GROUPS * 32 + lane / 4 * 2;
+#pragma unroll
+            for (int g = 0; g < GROUPS; g++)
+                zero[g] = __ldg((const uint16_t *)(z + g * 16));
+        } else if (ZERO == ZERO_MIN) {
+            const uint8_t *z = block + NIBBLE_BYTES + GROUPS * 32 + lane / 4 * 4;
+#pragma unroll
+            for (int g = 0; g < GROUPS; g++)
+                zero[g] = __ldg((const uint32_t *)(z + g * 32));
+        }
+    }
+};
+
+/* Adds one group's integer sums (times 1 << shift) to the float sums of rows r and r + 8. */
+template <int GROUP, ZeroKind ZERO>
+static __device__ __forceinline__ void add_group(float acc[2], const Weights<GROUP, ZERO> &w, int g, const int c[4],
+                                                 float unit, float sx, int2 sums)
+{
+    float2 s = __half22float2(*(const half2 *)&w.scale[g]);
+    acc[0] += (float)(c[0] * 128 + c[1]) * (s.x * (sx * unit));
+    acc[1] += (float)(c[2] * 128 + c[3]) * (s.y * (sx * unit));
+    if (ZERO == ZERO_MIN) {
+        float2 m = __half22float2(*(const half2 *)&w.zero[g]);
+        float xsum = (float)(sums.x * 128 + sums.y) * sx;
+        acc[0] += xsum * m.x;
+        acc[1] += xsum * m.y;
+    }
+}
+
+/* 16 rows x 128 columns against the tokens whose fragments are in b. */
+template <int GROUP, ZeroKind ZERO>
+static __device__ __forceinline__ void block_dot(float acc[2], const Weights<GROUP, ZERO> &w, const uint32_t b[8],
+                                                 const int2 *sums, int tokens, float sx)
+{
+    const int GROUPS = BLOCK_COLS / GROUP;
+    const uint32_t LOW = 0x0f0f0f0f, HIGH = 0xf0f0f0f0;
+    int2 s[GROUPS];
+    int start[GROUPS][4]; /* - zero * sum of x */
+#pragma unroll
+    for (int g = 0; g < GROUPS; g++) {
+        s[g] = sums[g * tokens];
+        int z0 = 8, z1 = 8;
+        if (ZERO == ZERO_BYTE)
+            z0 = w.zero[g] & 255, z1 = w.zero[g] >> 8;
+        else if (ZERO == ZERO_MIN)
+            z0 = z1 = 0;
+        start[g][0] = -z0 * s[g].x, start[g][1] = -z0 * s[g].y;
+        start[g][2] = -z1 * s[g].x, start[g][3] = -z1 * s[g].y;
+    }
+    if (GROUP >= 64) {
+        const int HALVES = GROUP / 64; /* of the block that share a group */
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++) {
+            int lo[4] = { start[g][0], start[g][1], start[g][2], start[g][3] }, hi[4] = { 0, 0, 0, 0 };
+#pragma unroll
+            for (int p = g * HALVES; p < (g + 1) * HALVES; p++) {
+                uint4 q = w.w[p];
+                imma(lo, q.x & LOW, q.y & LOW, q.z & LOW, q.w & LOW, b[4 * p], b[4 * p + 1]);
+                imma(hi, q.x & HIGH, q.y & HIGH, q.z & HIGH, q.w & HIGH, b[4 * p + 2], b[4 * p + 3]);
+            }
+            int c[4];
+#pragma unroll
+            for (int i = 0; i < 4; i++)
+                c[i] = lo[i] * 16 + hi[i];
+            add_group<GROUP, ZERO>(acc, w, g, c, 1.f / 16, sx, s[g]);
+        }
+    } else {
+#pragma unroll
+        for (int m = 0; m < 4; m++) { /* 32 columns each */
+            uint4 q = w.w[m / 2];
+            uint32_t mask = LOW;
+            int sh = m & 1 ? 4 : 0;
+            uint32_t a0 = q.x >> sh & mask, a1 = q.y >> sh & mask, a2 = q.z >> sh & mask, a3 = q.w >> sh & mask;
+            if (GROUP == 32) {
+                int c[4] = { start[m][0], start[m][1], start[m][2], start[m][3] };
+                imma(c, a0, a1, a2, a3, b[2 * m], b[2 * m + 1]);
+                add_group<GROUP, ZERO>(acc, w, m, c, 1.f, sx, s[m]);
+            } else {
+                const int g = 2 * m % GROUPS, h = (2 * m + 1) % GROUPS;
+                int c[4] = { start[g][0], start[g][1], start[g][2], start[g][3] };
+                imma(c, a0, a1, a2, a3, b[2 * m], 0);
+                add_group<GROUP, ZERO>(acc, w, g, c, 1.f, sx, s[g]);
+                int d[4] = { start[h][0], start[h][1], start[h][2], start[h][3] };
+                imma(d, a0, a1, a2, a3, 0, b[2 * m + 1]);
+                add_group<GROUP, ZERO>(acc, w, h, d, 1.f, sx, s[h]);
+            }
+        }
+    }
+}
+
+#endif

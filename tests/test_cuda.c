@@ -1,0 +1,280 @@
+/* The cuda backend against the float64 reference, over every format of the zoo (random_model.c): relative error of logits and
+ * activations, equal bits however tokens are batched, rewinding, forks, saved caches, greedy and random sampling.
+ *
+ * Skips without a GPU.  `test_cuda --speed` times decoding and prefill at the seed model's shape instead. */
+#include "config.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernels/kernels.h"
+#include "tests/random_model.h"
+
+#ifndef REFERENCE
+#define REFERENCE "reference"
+#endif
+
+enum { PROMPT = 75 };
+static const double LOGIT_BOUND = 2e-3;
+
+static int n_tests, n_failed;
+
+static void ok(bool good, const char *model, const char *what)
+{
+    printf("%sok %d - %s: %s\n", good ? "" : "not ", ++n_tests, model, what);
+    n_failed += !good;
+}
+
+static double relative(const float *a, const float *b, int n)
+{
+    double num = 0, den = 0;
+    for (int i = 0; i < n; i++) {
+        if (isinf(a[i]) && isinf(b[i]))
+            continue;
+        double d = (double)a[i] - b[i];
+        num += d * d, den += (double)b[i] * b[i];
+    }
+    return sqrt(num / den);
+}
+
+typedef struct {
+    Backend *backend;
+    Loaded *loaded;
+    Timeline *line;
+    const BackendOps *ops;
+} Side;
+
+static bool side_open(Side *s, const char *name, const RandomModel *m, bool with_tap)
+{
+    BackendOptions options = { .threads = 2, .tap = with_tap };
+    const char *why = "";
+    s->ops = backend_find(name);
+    KStatus status = s->ops->open(&options, &s->backend, &why);
+    if (status == KS_OK)
+        status = s->ops->load(s->backend, &m->shape, &m->weights, NULL, &s->loaded);
+    if (status == KS_OK)
+        status = s->ops->timeline_open(s->loaded, m->shape.max_context, &s->line);
+    if (status != KS_OK)
+        printf("# %s: status %d, %s%s\n", name, status, why, s->backend ? s->ops->fault(s->backend)->what : "");
+    return status == KS_OK;
+}
+
+static void side_close(Side *s)
+{
+    if (s->line)
+        s->ops->timeline_close(s->line);
+    if (s->loaded)
+        s->ops->unload(s->loaded);
+    if (s->backend)
+        s->ops->close(s->backend);
+}
+
+static bool feed(Side *s, const int32_t *ids, int n, int batch, Want want)
+{
+    for (int i = 0; i < n; i += batch)
+        if (s->ops->feed(s->line, ids + i, n - i < batch ? n - i : batch, want, NULL) != KS_OK)
+            return false;
+    return true;
+}
+
+/* Feeds ids in batches of a size and leaves logits of the last token in out. */
+static bool logits_after(Side *s, const int32_t *ids, int n, int batch, float *out)
+{
+    return s->ops->rewind(s->line, 0) == KS_OK && feed(s, ids, n, batch, WANT_LAST) && s->ops->logits(s->line, out) == KS_OK;
+}
+
+static void test_numbers(const char *name, Side *gpu, Side *ref, const RandomModel *m, const int32_t *ids)
+{
+    int v = m->shape.n_vocab;
+    float *a = malloc((size_t)v * 4), *b = malloc((size_t)v * 4), *c = malloc((size_t)v * 4);
+    char text[160];
+    bool fine = logits_after(ref, ids, PROMPT, PROMPT, b);
+    const int batches[] = { 1, 2, 3, 4, 8, PROMPT };
+    for (int i = 0; fine && i < 6; i++) {
+        bool ran = logits_after(gpu, ids, PROMPT, batches[i], a);
+        double e = ran ? relative(a, b, v) : 9;
+        snprintf(text, sizeof text, "batches of %d, error of logits %.1e", batches[i], e);
+        ok(ran && e < LOGIT_BOUND, name, text);
+        if (i == 0)
+            memcpy(c, a, (size_t)v * 4);
+        else if (batches[i] <= 8)
+            ok(memcmp(a, c, (size_t)v * 4) == 0, name, "the bits of one token at a time");
+    }
+    ok(fine, name, "the reference runs");
+    double worst = 0;
+    for (int layer = 0; layer < m->shape.n_layers; layer++)
+        for (int p = TAP_INPUT; p <= TAP_OUTPUT; p++)
+            if (gpu->ops->tap(gpu->line, layer, (TapPoint)p, a) == KS_OK &&
+                ref->ops->tap(ref->line, layer, (TapPoint)p, b) == KS_OK) {
+                double e = relative(a, b, m->shape.hidden);
+                worst = e > worst || e != e ? e : worst;
+            } else
+                worst = 9;
+    snprintf(text, sizeof text, "activations of each layer, worst %.1e", worst);
+    ok(worst < 4e-3, name, text);
+    free(a), free(b), free(c);
+}
+
+static bool generate(Side *s, const SampleSpec *spec, int n, int max, int32_t *out)
+{
+    for (int done = 0; done < n;) {
+        int got = 0;
+        if (s->ops->step(s->line, spec, n - done < max ? n - done : max, out + done, &got, NULL) != KS_OK || !got)
+            return false;
+        done += got;
+    }
+    return true;
+}
+
+static void test_steps(const char *name, Side *gpu, const RandomModel *m, const int32_t *ids)
+{
+    SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 }, random = greedy;
+    random.temperature = 0.9f, random.top_k = 40, random.top_p = 0.95f, random.repeat_penalty = 1.1f, random.seed = 7;
+    int32_t a[40], b[40], fed[PROMPT + 40];
+    int v = m->shape.n_vocab;
+    float *x = malloc((size_t)v * 4), *y = malloc((size_t)v * 4);
+    memcpy(fed, ids, PROMPT * 4);
+    bool fine = logits_after(gpu, ids, PROMPT, 4, x) && generate(gpu, &greedy, 40, 1, a);
+    memcpy(fed + PROMPT, a, sizeof a);
+    ok(fine && gpu->ops->length(gpu->line) == PROMPT + 39, name, "the last sampled token is not in the cache");
+    fine = fine && gpu->ops->logits(gpu->line, x) == KS_OK;
+    ok(fine && logits_after(gpu, fed, PROMPT + 39, 1, y) && memcmp(x, y, (size_t)v * 4) == 0, name,
+       "steps leave the logits that feeding leaves");
+    ok(logits_after(gpu, ids, PROMPT, 4, y) && generate(gpu, &greedy, 40, 7, b) && memcmp(a, b, sizeof a) == 0, name,
+       "greedy ids do not depend on tokens a call");
+    Timeline *fork = NULL;
+    fine = gpu->ops->timeline_fork(gpu->line, PROMPT, &fork) == KS_OK;
+    Side other = *gpu;
+    other.line = fork;
+    ok(fine && feed(&other, a, 5, 1, WANT_LAST) && gpu->ops->logits(fork, x) == KS_OK && logits_after(gpu, fed, PROMPT + 5, 1, y) &&
+           memcmp(x, y, (size_t)v * 4) == 0, name, "a fork goes on as its origin");
+    /* two timelines in turn: the one that ran ahead must not lose its place */
+    fine = logits_after(gpu, ids, PROMPT, 4, y);
+    int32_t c[40];
+    for (int i = 0; fine && i < 20; i++)
+        fine = generate(gpu, &greedy, 1, 1, c + i) && generate(&other, &greedy, 1, 1, b + i);
+    ok(fine && memcmp(a, c, 20 * 4) == 0, name, "timelines take turns");
+    gpu->ops->timeline_close(fork);
+
+    fine = logits_after(gpu, ids, PROMPT, 4, x) && generate(gpu, &random, 30, 1, a);
+    fine = fine && logits_after(gpu, ids, PROMPT, 4, x) && generate(gpu, &random, 30, 30, b);
+    ok(fine && memcmp(a, b, 30 * 4) == 0, name, "the same seed draws the same tokens");
+    size_t bytes = gpu->ops->saved_bytes(gpu->line, 20);
+    char *saved = malloc(bytes);
+    fine = logits_after(gpu, ids, 30, 30, x) && gpu->ops->save(gpu->line, 5, 20, saved) == KS_OK &&
+           gpu->ops->rewind(gpu->line, 5) == KS_OK && gpu->ops->restore(gpu->line, 5, 20, ids + 5, saved) == KS_OK &&
+           feed(gpu, ids + 25, 5, 1, WANT_LAST) && gpu->ops->logits(gpu->line, x) == KS_OK;
+    fine = fine && logits_after(gpu, ids, 30, 30, y);
+    ok(fine && relative(x, y, v) < LOGIT_BOUND, name, "a saved cache is restored");
+    free(saved), free(x), free(y);
+}
+
+static void test_model(const RandomSpec *spec)
+{
+    RandomModel m;
+    random_model_init(&m, spec);
+    Side gpu = { 0 }, ref = { 0 };
+    uint64_t state = spec->seed;
+    int32_t ids[PROMPT];
+    for (int i = 0; i < PROMPT; i++)
+        ids[i] = (int32_t)random_model_below(&state, (uint32_t)m.shape.n_tokens);
+    if (side_open(&gpu, "cuda", &m, true) && side_open(&ref, REFERENCE, &m, true)) {
+        test_numbers(spec->name, &gpu, &ref, &m, ids);
+        side_close(&gpu);
+        memset(&gpu, 0, sizeof gpu);
+        if (side_open(&gpu, "cuda", &m, false))
+            test_steps(spec->name, &gpu, &m, ids);
+        else
+            ok(false, spec->name, "opens again");
+    } else
+        ok(false, spec->name, "opens");
+    side_close(&gpu);
+    side_close(&ref);
+    random_model_release(&m);
+}
+
+/* ---- speed ----------------------------------------------------------------------------------------------------------- */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void speed(bool act_order)
+{
+    RandomSpec spec = { .name = "seed", .layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 32, .head_dim = 128,
+                        .intermediate = 11008, .vocab = 45043, .context = 4096, .group = 128, .packing = PACK_GPTQ,
+                        .symmetric = true, .act_order = act_order, .embedding = DTYPE_F16, .seed = 5 };
+    RandomModel m;
+    random_model_init(&m, &spec);
+    Side gpu = { 0 };
+    double t = now();
+    if (!side_open(&gpu, "cuda", &m, false))
+        exit(1);
+    char text[200];
+    gpu.ops->describe(gpu.backend, text, sizeof text);
+    printf("%s%s: load %.2f s, %.2f GB\n", text, act_order ? ", act-order" : "", now() - t, gpu.ops->weight_bytes(gpu.loaded) / 1e9);
+    SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 };
+    static int32_t ids[4096], out[256];
+    uint64_t state = 3;
+    for (int i = 0; i < 4096; i++)
+        ids[i] = (int32_t)random_model_below(&state, 45000);
+    const int depth[] = { 16, 512, 2048, 3500 };
+    for (int d = 0; d < 4; d++) {
+        gpu.ops->rewind(gpu.line, 0);
+        feed(&gpu, ids, depth[d], depth[d], WANT_LAST);
+        generate(&gpu, &greedy, 8, 1, out);
+        t = now();
+        generate(&gpu, &greedy, 192, 1, out);
+        printf("decode at %4d: %.1f tok/s\n", depth[d], 192 / (now() - t));
+    }
+    for (int n = 1; n <= 8; n *= 2) {
+        gpu.ops->rewind(gpu.line, 16);
+        feed(&gpu, ids, n, n, WANT_LAST);
+        t = now();
+        for (int i = 0; i < 50; i++)
+            feed(&gpu, ids, n, n, WANT_LAST);
+        printf("a step of %d: %.3f ms\n", n, (now() - t) / 50 * 1e3);
+    }
+    const int prompt[] = { 17, 32, 64, 128, 512, 2048 };
+    for (int p = 0; p < 6; p++) {
+        double best = 1e9;
+        for (int i = 0; i < 4; i++) {
+            gpu.ops->rewind(gpu.line, 0);
+            t = now();
+            gpu.ops->feed(gpu.line, ids, prompt[p], WANT_LAST, NULL);
+            best = now() - t < best ? now() - t : best;
+        }
+        printf("prefill %4d: %.0f tok/s, %.2f ms\n", prompt[p], prompt[p] / best, best * 1e3);
+    }
+    side_close(&gpu);
+    random_model_release(&m);
+}
+
+int main(int argc, char **argv)
+{
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    const BackendOps *ops = backend_find("cuda");
+    Backend *backend = NULL;
+    const char *why = "this build has no CUDA";
+    if (!ops || ops->open(&(BackendOptions){ 0 }, &backend, &why) != KS_OK) {
+        printf("1..0 # SKIP no GPU: %s\n", why);
+        return 0;
+    }
+    ops->close(backend);
+    if (argc > 1 && strcmp(argv[1], "--speed") == 0) {
+        speed(false);
+        speed(true);
+        return 0;
+    }
+    for (int i = 0; i < n_random_specs; i++)
+        if (argc < 2 || strstr(random_specs[i].name, argv[1]))
+            test_model(&random_specs[i]);
+    printf("1..%d\n", n_tests);
+    return n_failed != 0;
+}
