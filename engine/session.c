@@ -1,0 +1,325 @@
+/* One timeline of tokens on a backend.  The caller states whole prompts; what is common with the cache is kept, the rest
+ * is rewound and computed.  `tokens` always says what the cache holds. */
+#include "config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/engine_parts.h"
+#include "src/base/i18n.h"
+#include "src/base/mem.h"
+
+enum { SCORE_CHUNK = 32 }; /* positions whose logits are held at once */
+
+struct Session {
+    Engine *engine;
+    Timeline *timeline;
+    int context;
+    Tokens tokens;   /* in the cache */
+    int32_t pending; /* sampled, not evaluated; -1: none */
+    bool has_logits; /* after the last token of the cache */
+    float *logits;   /* [n_vocab], made when first asked for */
+    float *chunk;    /* [SCORE_CHUNK][n_vocab], the same */
+};
+
+/* ---- making ---- */
+
+Session *session_new(Engine *engine, int context, Error *err)
+{
+    int max = engine->model ? model_shape(engine->model)->max_context : 0;
+    Timeline *timeline = NULL;
+    KStatus status;
+    if (!engine->loaded) {
+        error_set(err, ERR_USAGE, _("the model was opened without its weights"));
+        return NULL;
+    }
+    if (context < 0 || context > max) {
+        error_set(err, ERR_CONTEXT, _("a context of %d tokens is not possible: the model was made for %d at most"),
+                  context, max);
+        return NULL;
+    }
+    context = context ? context : max;
+    status = engine->ops->timeline_open(engine->loaded, context, &timeline);
+    if (status != KS_OK) {
+        engine_fault(engine, status, err);
+        error_note(err, _("a context of %d tokens"), context);
+        return NULL;
+    }
+    Session *session = xcalloc(1, sizeof *session);
+    *session = (Session){ .engine = engine, .timeline = timeline, .context = context, .pending = -1 };
+    return session;
+}
+
+void session_free(Session *session)
+{
+    if (!session)
+        return;
+    session->engine->ops->timeline_close(session->timeline);
+    tokens_release(&session->tokens);
+    free(session->logits);
+    free(session->chunk);
+    free(session);
+}
+
+int session_context(const Session *session)
+{
+    return session->context;
+}
+
+int session_length(const Session *session)
+{
+    return (int)session->tokens.n;
+}
+
+static int n_vocab_of(const Session *session)
+{
+    return model_shape(session->engine->model)->n_vocab;
+}
+
+/* ---- evaluating ---- */
+
+/* Leaves the first `keep` tokens in the cache. */
+static bool rewind_to(Session *session, size_t keep, Error *err)
+{
+    const BackendOps *ops = session->engine->ops;
+    session->pending = -1;
+    session->has_logits = false;
+    if (keep == session->tokens.n)
+        return true;
+    KStatus status = ops->rewind(session->timeline, (int)keep);
+    if (status != KS_OK)
+        return engine_fault(session->engine, status, err);
+    tokens_truncate(&session->tokens, keep);
+    return true;
+}
+
+typedef struct {
+    Session *session;
+    const int32_t *ids;
+    int start; /* tokens in the cache before */
+    int from, total; /* what progress is reported of */
+    const Progress *progress;
+} Feed;
+
+/* The cache's contents are known also while it fills: plans may be asked for in between. */
+static void note_fed(Feed *feed, int done)
+{
+    Session *session = feed->session;
+    int have = (int)session->tokens.n - feed->start;
+    if (done > have)
+        tokens_append(&session->tokens, feed->ids + have, (size_t)(done - have));
+}
+
+static void report_fed(void *arg, int done, int total)
+{
+    Feed *feed = arg;
+    (void)total;
+    note_fed(feed, done);
+    engine_report((void *)feed->progress, feed->from + done, feed->total);
+}
+
+static bool feed_tokens(Feed *feed, int n, Want want, Error *err)
+{
+    Session *session = feed->session;
+    const BackendOps *ops = session->engine->ops;
+    KCall call = {
+        .cancel = feed->progress ? feed->progress->cancel : NULL,
+        .progress = report_fed,
+        .arg = feed,
+    };
+    feed->start = (int)session->tokens.n;
+    session->pending = -1;
+    session->has_logits = false;
+    KStatus status = ops->feed(session->timeline, feed->ids, n, want, &call);
+    if (status == KS_OK) {
+        note_fed(feed, n);
+        session->has_logits = want != WANT_NONE;
+        return true;
+    }
+    /* What was computed stays. */
+    int length = ops->length(session->timeline);
+    note_fed(feed, length - feed->start);
+    tokens_truncate(&session->tokens, (size_t)length);
+    return engine_fault(session->engine, status, err);
+}
+
+static bool check_prompt(const Session *session, const Tokens *ids, size_t room, Error *err)
+{
+    int n_vocab = n_vocab_of(session);
+    if (ids->n == 0)
+        return error_set(err, ERR_USAGE, _("the prompt is empty"));
+    if (ids->n > room)
+        return error_set(err, ERR_CONTEXT, _("%zu tokens do not fit the context of %d"), ids->n,
+                         session->context);
+    for (size_t i = 0; i < ids->n; i++)
+        if (ids->ids[i] < 0 || ids->ids[i] >= n_vocab)
+            return error_set(err, ERR_USAGE, _("token id %d is outside the vocabulary (0 to %d)"), ids->ids[i],
+                             n_vocab - 1);
+    return true;
+}
+
+static size_t common_prefix(const Session *session, const Tokens *ids)
+{
+    return tokens_common(session->tokens.ids, session->tokens.n, ids->ids, ids->n);
+}
+
+SyncCounts session_plan(const Session *session, const Tokens *prompt)
+{
+    size_t reused = common_prefix(session, prompt);
+    if (prompt->n && reused > prompt->n - 1)
+        reused = prompt->n - 1;
+    return (SyncCounts){ (int)prompt->n, (int)reused, (int)(prompt->n - reused) };
+}
+
+bool session_sync(Session *session, const Tokens *prompt, const Progress *progress, SyncCounts *counts, Error *err)
+{
+    SyncCounts plan = session_plan(session, prompt);
+    Feed feed = {
+        .session = session,
+        .ids = prompt->ids + plan.reused,
+        .total = plan.computed,
+        .progress = progress,
+    };
+    if (counts)
+        *counts = plan;
+    return check_prompt(session, prompt, (size_t)session->context, err) &&
+           rewind_to(session, (size_t)plan.reused, err) && feed_tokens(&feed, plan.computed, WANT_LAST, err);
+}
+
+/* ---- the next token ---- */
+
+static SampleSpec sample_spec(const Session *session, const Sampling *s)
+{
+    return (SampleSpec){
+        .temperature = (float)s->temperature,
+        .top_k = s->top_k,
+        .top_p = (float)s->top_p,
+        .min_p = (float)s->min_p,
+        .repeat_penalty = (float)s->repeat_penalty,
+        .frequency_penalty = (float)s->frequency_penalty,
+        .presence_penalty = (float)s->presence_penalty,
+        .repeat_window = s->repeat_window,
+        .seed = s->seed,
+        .end_ids = session->engine->end_ids.ids,
+        .n_end_ids = (int)session->engine->end_ids.n,
+    };
+}
+
+bool session_next(Session *session, const Sampling *sampling, int32_t *id, const Progress *progress, Error *err)
+{
+    const BackendOps *ops = session->engine->ops;
+    SampleSpec spec = sample_spec(session, sampling);
+    KCall call = { .cancel = progress ? progress->cancel : NULL };
+    int n = 0;
+    if (session->pending < 0 && !session->has_logits)
+        return error_set(err, ERR_USAGE, _("there is no prompt to go on from"));
+    if (session->pending >= 0 && (int)session->tokens.n >= session->context)
+        return error_set(err, ERR_CONTEXT, _("the context of %d tokens is full; take a larger --context"),
+                         session->context);
+    KStatus status = ops->step(session->timeline, &spec, 1, id, &n, &call);
+    if (session->pending >= 0 && ops->length(session->timeline) > (int)session->tokens.n) {
+        tokens_push(&session->tokens, session->pending);
+        session->pending = -1;
+        session->has_logits = true;
+    }
+    if (status != KS_OK || n != 1)
+        return engine_fault(session->engine, status == KS_OK ? KS_DEVICE : status, err);
+    session->pending = *id;
+    return true;
+}
+
+const float *session_logits(Session *session, int *n, Error *err)
+{
+    int n_vocab = n_vocab_of(session);
+    if (!session->has_logits) {
+        error_set(err, ERR_USAGE, _("there is no prompt to go on from"));
+        return NULL;
+    }
+    if (!session->logits)
+        session->logits = xcalloc((size_t)n_vocab, sizeof *session->logits);
+    KStatus status = session->engine->ops->logits(session->timeline, session->logits);
+    if (status != KS_OK) {
+        engine_fault(session->engine, status, err);
+        return NULL;
+    }
+    *n = n_vocab;
+    return session->logits;
+}
+
+bool session_tap(Session *session, int layer, int point, float *out, Error *err)
+{
+    KStatus status = session->engine->ops->tap(session->timeline, layer, (TapPoint)point, out);
+    return status == KS_OK || engine_fault(session->engine, status, err);
+}
+
+/* ---- scoring ---- */
+
+/* log softmax(logits)[id] in double, and the best id. */
+static TokenScore score_row(const float *logits, int n, int32_t id)
+{
+    double sum = 0;
+    int best = 0;
+    for (int i = 1; i < n; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    for (int i = 0; i < n; i++)
+        sum += exp((double)logits[i] - logits[best]);
+    return (TokenScore){ (double)logits[id] - logits[best] - log(sum), best };
+}
+
+static bool score_chunks(Feed *feed, size_t n, TokenScore *scores, Error *err)
+{
+    Session *session = feed->session;
+    int n_vocab = n_vocab_of(session);
+    if (!session->chunk)
+        session->chunk = mem_try_alloc((size_t)SCORE_CHUNK * (size_t)n_vocab, sizeof *session->chunk);
+    if (!session->chunk)
+        return error_set(err, ERR_MEMORY, _("out of memory for scoring; close other programs"));
+    for (size_t done = 0; done < n;) {
+        int now = n - done < SCORE_CHUNK ? (int)(n - done) : SCORE_CHUNK;
+        if (!feed_tokens(feed, now, WANT_ALL, err))
+            return false;
+        KStatus status = session->engine->ops->logits(session->timeline, session->chunk);
+        if (status != KS_OK)
+            return engine_fault(session->engine, status, err);
+        for (int i = 0; i < now; i++)
+            scores[done + (size_t)i] = score_row(session->chunk + (size_t)i * (size_t)n_vocab, n_vocab, feed->ids[i + 1]);
+        done += (size_t)now;
+        feed->ids += now;
+        feed->from += now;
+    }
+    /* Those logits are of several tokens. */
+    session->has_logits = false;
+    return true;
+}
+
+bool session_score(Session *session, const Tokens *ids, size_t from, TokenScore *scores, const Progress *progress,
+                   Error *err)
+{
+    if (from < 1 || from > ids->n)
+        return error_set(err, ERR_USAGE, _("nothing stands before the first token to be scored"));
+    if (!check_prompt(session, ids, (size_t)session->context + 1, err))
+        return false;
+    if (from == ids->n)
+        return true;
+    /* The token at from - 1 is evaluated in any case: its logits score the first one. */
+    size_t keep = common_prefix(session, ids);
+    keep = keep < from - 1 ? keep : from - 1;
+    Feed feed = {
+        .session = session,
+        .ids = ids->ids + keep,
+        .total = (int)(ids->n - 1 - keep),
+        .progress = progress,
+    };
+    if (!rewind_to(session, keep, err))
+        return false;
+    int before = (int)(from - 1 - keep);
+    if (before > 0) {
+        if (!feed_tokens(&feed, before, WANT_NONE, err))
+            return false;
+        feed.ids += before;
+        feed.from += before;
+    }
+    return score_chunks(&feed, ids->n - from, scores, err);
+}
