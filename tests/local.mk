@@ -38,3 +38,7 @@ tests_test_kernels_t_SOURCES = tests/test_kernels.c
 tests_test_kernels_t_LDADD = $(TEST_LIBS)
 tests_test_sample_t_SOURCES = tests/test_sample.c tests/tiny_shape.c tests/tiny_shape.h
 tests_test_sample_t_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test_wcwidth.t
+tests_test_wcwidth_t_SOURCES = tests/test_wcwidth.c src/wcwidth.c
+tests_test_wcwidth_t_LDADD = $(TEST_LIBS)

@@ -31,6 +31,7 @@ struct App {
     Buf notice;                  /* one line in place of the hints, until the next key */
     bool notice_is_error;
     bool notice_is_new; /* made by the key that is being handled */
+    Buf inserted;       /* what a command wants typed into the input box */
     bool quit_armed;
     bool quit;
     int exit_status;

@@ -7,24 +7,33 @@
 #include "src/base/text.h"
 #include "ui/status.h"
 
+/* Returns the column after the hint; what does not fit is left out. */
+static int draw_hint(const App *app, Grid *grid, Rect line, int col, const ActionRow *action)
+{
+    Buf words = BUF_INIT;
+    keymap_first_name(&app->keymap, action, &words);
+    bool has_key = words.len > 0;
+    buf_printf(&words, " %s", _(action->hint));
+    if (has_key && col + text_cols(buf_str(&words)) < line.col + line.cols)
+        col = grid_text(grid, line, line.row, col, buf_str(&words), STYLE_HINT) + 2;
+    buf_release(&words);
+    return col;
+}
+
+/* What belongs to the view in use alone comes first. */
 static void draw_hints(const App *app, Grid *grid, Rect line)
 {
     size_t n;
     const ActionRow *table = action_table(&n);
+    unsigned context = app->focus->kind->context;
     int col = line.col + 1;
-    for (size_t i = 0; i < n; i++) {
-        const ActionRow *action = &table[i];
-        if (!action->hint || !(action->contexts & app->focus->kind->context) ||
-            (action->available && !action->available(app)))
-            continue;
-        Buf words = BUF_INIT;
-        keymap_first_name(&app->keymap, action, &words);
-        bool has_key = words.len > 0;
-        buf_printf(&words, " %s", _(action->hint));
-        if (has_key && col + text_cols(buf_str(&words)) < line.col + line.cols)
-            col = grid_text(grid, line, line.row, col, buf_str(&words), STYLE_HINT) + 2;
-        buf_release(&words);
-    }
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < n; i++) {
+            bool own = table[i].contexts == context || context == IN_CHAT;
+            bool here = table[i].hint && (table[i].contexts & context) && own == (pass == 0);
+            if (here && (!table[i].available || table[i].available(app)))
+                col = draw_hint(app, grid, line, col, &table[i]);
+        }
 }
 
 static void draw_bottom(const App *app, Grid *grid, Rect line)

@@ -17,6 +17,7 @@ typedef struct Screen Screen;
 
 typedef struct {
     const Theme *theme; /* borrowed */
+    bool has_sync;      /* the terminal knows synchronized output */
     int rows, cols;     /* headless: first size */
     const char *replay; /* headless: the file with keys and events */
 } ScreenOptions;

@@ -187,6 +187,7 @@ static Screen *curses_open(const ScreenOptions *options, Error *err)
     Curses *curses = xcalloc(1, sizeof *curses);
     curses->screen.kind = &screen_curses;
     curses->theme = options->theme;
+    curses->has_sync = options->has_sync;
     terminal_guard();
     curses->curses = newterm(NULL, stdout, stdin);
     if (!curses->curses) {

@@ -161,7 +161,8 @@ bool app_slash(App *app, Str line, Str *message, bool *done)
                              .out = &out,
                              .notice = &notice,
                              .view = &view,
-                             .argument = &argument };
+                             .argument = &argument,
+                             .draft = &app->inserted };
     bool is_command = slash_run(&context, line, message, &result, &err);
     if (is_command) {
         *done = result != SLASH_NONE;
@@ -444,13 +445,13 @@ static bool parse_size(const char *text, ScreenOptions *out, Error *err)
 }
 
 /* auto: asks the terminal; before curses starts, so that the answer cannot be taken for keys. */
-static void choose_width(const Options *options, bool is_terminal)
+static void choose_width(const Options *options, bool is_terminal, bool *has_sync)
 {
     const char *width = options_string(options, "ambiguous-width");
     if (width && strcmp(width, "auto") != 0)
         text_set_ambiguous(strcmp(width, "2") == 0 ? 2 : 1);
     else
-        text_set_ambiguous(is_terminal ? terminal_probe_ambiguous(PROBE_MS, NULL) : 1);
+        text_set_ambiguous(is_terminal ? terminal_probe_ambiguous(PROBE_MS, has_sync) : 1);
 }
 
 static bool open_screen(App *app, Error *err)
@@ -460,7 +461,7 @@ static bool open_screen(App *app, Error *err)
     ScreenOptions wanted = { .theme = &app->theme, .replay = options_string(options, "keys") };
     if (headless && !parse_size(headless, &wanted, err))
         return false;
-    choose_width(options, !headless);
+    choose_width(options, !headless, &wanted.has_sync);
     if (!headless) {
         Buf path = BUF_INIT;
         Error ignored = ERROR_INIT;
@@ -502,6 +503,7 @@ static void app_release(App *app)
     keymap_release(&app->keymap);
     grid_release(&app->grid);
     buf_release(&app->notice);
+    buf_release(&app->inserted);
 }
 
 int ui_run(const ChatStart *start)

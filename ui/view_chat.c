@@ -149,6 +149,9 @@ static void accepted(ChatView *self, Str text)
         &self->view); /* a command may have opened another conversation, with a draft of its own */
     if (str_eq(text, editor_text(self->editor)))
         editor_set(self->editor, STR(""), false);
+    if (app->inserted.len > 0)
+        editor_insert(self->editor, buf_str(&app->inserted));
+    buf_reset(&app->inserted);
     view_chat_save_draft(&self->view);
     transcript_bottom(&self->transcript);
 }

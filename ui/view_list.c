@@ -179,8 +179,15 @@ void view_list_delete(View *view)
 {
     ListView *self = list_view(view);
     refresh(self);
-    if (selected_row(self))
-        self->mode = LIST_DELETE;
+    const StoreRow *row = selected_row(self);
+    if (!row)
+        return;
+    Buf words = BUF_INIT;
+    Str title = text_cut(str_from(row->title), view->app->grid.cols / 2, NULL);
+    buf_printf(&words, _("Delete “%.*s”?  y: yes, other keys: no"), (int)title.len, title.data);
+    app_notice(view->app, buf_cstr(&words));
+    self->mode = LIST_DELETE;
+    buf_release(&words);
 }
 
 static bool rename_stored(Store *store, int64_t id, Str title, Error *err)
@@ -323,19 +330,11 @@ static void draw_row(const ListView *self, Grid *grid, Rect area, int row, const
 
 static void draw_question(ListView *self, Grid *grid, Rect line)
 {
-    const StoreRow *row = selected_row(self);
-    Buf text = BUF_INIT;
     if (self->mode == LIST_RENAME) {
         inputbox_draw(&self->title_box, grid, line, str_from(_("Title: ")), STYLE_PROMPT);
-    } else if (self->mode == LIST_DELETE && row) {
-        Str title = text_cut(str_from(row->title), line.cols / 2, NULL);
-        buf_printf(&text, _("Delete “%.*s”?  y: yes, other keys: no"), (int)title.len, title.data);
-        grid_fill(grid, line, STYLE_WARN);
-        grid_text_cut(grid, line, line.row, line.col, line.cols, buf_str(&text), STYLE_WARN);
     } else if (self->view.app->focus == &self->view || !editor_is_empty(self->filter)) {
         inputbox_draw(&self->filter_box, grid, line, str_from(_("Filter: ")), STYLE_PROMPT);
     }
-    buf_release(&text);
 }
 
 static void draw_list(View *view, Grid *grid, Rect area)
