@@ -42,3 +42,7 @@ tests_test_sample_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_wcwidth.t
 tests_test_wcwidth_t_SOURCES = tests/test_wcwidth.c src/wcwidth.c
 tests_test_wcwidth_t_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test_keymap.t
+tests_test_keymap_t_SOURCES = tests/test_keymap.c
+tests_test_keymap_t_LDADD = $(TEST_LIBS)

@@ -21,7 +21,7 @@ static bool input_is_empty(const App *app)
 
 static bool has_reply(const App *app)
 {
-    return conversation_last(chat_conversation(app->chat)) != NULL && !app_is_replying(app);
+    return conversation_last(chat_conversation(app->chat)) != NULL && !app_is_busy(app);
 }
 
 /* The message nearest to the end that has versions. */
@@ -37,7 +37,7 @@ static const Message *versioned(const App *app)
 
 static bool has_versions(const App *app)
 {
-    return !app_is_replying(app) && versioned(app) != NULL;
+    return !app_is_busy(app) && versioned(app) != NULL;
 }
 
 static bool has_store(const App *app)

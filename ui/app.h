@@ -49,6 +49,8 @@ bool app_has_pane(const App *app); /* the list stands beside the transcript */
 /* One line for the user, shown until the next key. */
 void app_notice(App *app, const char *text);
 void app_error(App *app, const Error *err);
+/* In the bottom row if it fits there, else as a note. */
+void app_say(App *app, Str text);
 /* Several lines: at the end of the transcript, until something is sent or Esc. */
 void app_note(App *app, Str text);
 /* Runs a slash command; false: the line is none, *message is what to send. */
@@ -57,7 +59,8 @@ void app_quit(App *app);
 /* Asks once more before leaving. */
 void app_arm_quit(App *app, const char *key);
 void app_redraw(App *app);
-bool app_is_replying(const App *app); /* also: loading, reading the prompt */
+bool app_is_replying(const App *app); /* or reading the prompt: Esc stops it */
+bool app_is_busy(const App *app);     /* or loading a model */
 /* Opens a conversation; the present draft is saved first. */
 bool app_open_conversation(App *app, int64_t id);
 void app_new_conversation(App *app);

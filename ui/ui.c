@@ -28,9 +28,15 @@ void app_redraw(App *app)
     app->dirty = app->urgent = true;
 }
 
-bool app_is_replying(const App *app)
+bool app_is_busy(const App *app)
 {
     return chat_status(app->chat)->state != CHAT_IDLE;
+}
+
+bool app_is_replying(const App *app)
+{
+    ChatState state = chat_status(app->chat)->state;
+    return state == CHAT_READING || state == CHAT_REPLYING;
 }
 
 bool app_has_pane(const App *app)
@@ -138,8 +144,7 @@ void app_new_conversation(App *app)
     app_changed(app, CHAT_CHANGED_PATH | CHAT_CHANGED_STATE);
 }
 
-/* Confirmations: in the bottom row if they fit there. */
-static void notice_lines(App *app, Str text)
+void app_say(App *app, Str text)
 {
     Str rest = text, line;
     if (str_line(&rest, &line) && rest.len == 0 && text_cols(line) <= app->grid.cols - 2) {
@@ -175,7 +180,7 @@ bool app_slash(App *app, Str line, Str *message, bool *done)
         if (result == SLASH_DONE || out.len > 0)
             app_note(app, buf_str(&out));
         if (notice.len > 0)
-            notice_lines(app, buf_str(&notice));
+            app_say(app, buf_str(&notice));
         app_changed(app, CHAT_CHANGED_PATH | CHAT_CHANGED_STATE);
         if (app->list_view)
             view_list_reload(app->list_view);
@@ -354,8 +359,8 @@ static ScreenWake wait_for_input(App *app, int signal_fd)
         .worker_fd = worker_fd(app->start->worker),
         .signal_fd = signal_fd,
         .timeout_ms = sooner(frame_ms(app), timers_ms(app)),
-        .is_idle = !app_is_replying(app) && !app->waits_first,
-        .is_settled = !app_is_replying(app) && !app->waits_first &&
+        .is_idle = !app_is_busy(app) && !app->waits_first,
+        .is_settled = !app_is_busy(app) && !app->waits_first &&
                       (!app->over || !app->over->kind->deadline_ms ||
                        app->over->kind->deadline_ms(app->over) < 0) &&
                       (app->over == NULL || app->over->kind != &view_system ||
@@ -394,11 +399,11 @@ static void run_loop(App *app, int signal_fd)
 static void shut_down(App *app)
 {
     view_chat_save_draft(app->chat_view);
-    if (app_is_replying(app)) {
+    if (app_is_busy(app)) {
         int64_t end = clock_mono_us() + STOP_MS * 1000;
         chat_stop(app->chat);
         worker_cancel(app->start->worker);
-        while (app_is_replying(app) && clock_mono_us() < end &&
+        while (app_is_busy(app) && clock_mono_us() < end &&
                worker_wait(app->start->worker, STOP_MS))
             take_events(app);
     }

@@ -234,7 +234,7 @@ void view_chat_complete(View *view)
         buf_release(&word);
     }
     if (n > 1)
-        app_notice(app, buf_cstr(&words));
+        app_say(app, buf_str(&words));
     buf_release(&words);
     buf_release(&list);
 }
@@ -292,7 +292,7 @@ static void draw_welcome(const App *app, Grid *grid, Rect area)
     buf_puts(&text, _("Type a message and press Enter.  ^J begins a new line, F1 shows all keys, "
                       "/help all commands."));
     buf_puts(&text, "\n\n");
-    buf_puts(&text, chat_status(app->chat)->model || app_is_replying(app)
+    buf_puts(&text, chat_status(app->chat)->model || app_is_busy(app)
                         ? _("Everything is saved as you go; F2 lists earlier conversations.")
                         : _("No model is open."));
     layout_text(buf_str(&text), cols, LAYOUT_TAB, &layout);
