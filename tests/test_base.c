@@ -87,8 +87,8 @@ static void lines_lose_either_kind_of_end(void **state)
 
 static void numbers_are_taken_whole_or_not_at_all(void **state)
 {
-    static const char *const bad[] = { "",    " 1", "1 ",  "0x10", "1e", "nan", "inf", "1,5",
-                                       "--1", "1e999", "１" };
+    static const char *const bad[] = { "",    " 1",  "1 ",  "0x10",  "1e", "nan",
+                                       "inf", "1,5", "--1", "1e999", "１" };
     long long n = 0;
     double x = 0;
 
@@ -193,7 +193,9 @@ static void an_error_is_one_harmless_line(void **state)
     Error err = ERROR_INIT;
 
     (void)state;
-    assert_false(error_set(&err, ERR_FORMAT, "%s", "a\nb\x1B[2Jc\xC2\x9B" "d\xFF"));
+    assert_false(error_set(&err, ERR_FORMAT, "%s",
+                           "a\nb\x1B[2Jc\xC2\x9B"
+                           "d\xFF"));
     assert_string_equal(err.text, "a b?[2Jc?d\xEF\xBF\xBD");
     assert_false(error_note(&err, "file %d", 7));
     assert_string_equal(err.text, "file 7: a b?[2Jc?d\xEF\xBF\xBD");
@@ -408,7 +410,8 @@ static void what_is_not_a_file_is_refused_in_words(void **state)
     assert_false(path_write_file(folder, STR("x"), &err));
     in_folder(&path, "pipe");
     assert_int_equal(mkfifo(buf_cstr(&path), 0600), 0);
-    assert_false(path_read_file(buf_cstr(&path), 10, &out, &err)); /* and does not wait for a writer */
+    assert_false(
+        path_read_file(buf_cstr(&path), 10, &out, &err)); /* and does not wait for a writer */
     in_folder(&path, "no/such/folder");
     assert_false(path_write_file(buf_cstr(&path), STR("x"), &err));
     assert_int_equal(out.len, 0);
@@ -439,8 +442,13 @@ static void titles_become_file_names(void **state)
     static const struct {
         const char *title, *name;
     } rows[] = {
-        { "京都旅行の計画", "京都旅行の計画" }, { "a/b\nc", "a_b_c" }, { "  ", "untitled" }, { "", "untitled" },
-        { "../etc", "_._etc" },                 { ".", "_" },          { "x\xFFy", "x\xEF\xBF\xBDy" },
+        { "京都旅行の計画", "京都旅行の計画" },
+        { "a/b\nc", "a_b_c" },
+        { "  ", "untitled" },
+        { "", "untitled" },
+        { "../etc", "_._etc" },
+        { ".", "_" },
+        { "x\xFFy", "x\xEF\xBF\xBDy" },
     };
     Buf title = BUF_INIT, name = BUF_INIT;
 
@@ -530,9 +538,14 @@ static void the_locale_is_utf8_or_an_error(void **state)
         const char *all, *lang;
         bool ok;
     } rows[] = {
-        { NULL, NULL, true },           { "C", NULL, true },          { "POSIX", "ja_JP.eucJP", true },
-        { NULL, "C.UTF-8", true },      { NULL, "ja_JP.utf8", true }, { NULL, "xx_XX.UTF-8", true },
-        { NULL, "ja_JP.eucJP", false }, { "ja_JP.SJIS", "C.UTF-8", false },
+        { NULL, NULL, true },
+        { "C", NULL, true },
+        { "POSIX", "ja_JP.eucJP", true },
+        { NULL, "C.UTF-8", true },
+        { NULL, "ja_JP.utf8", true },
+        { NULL, "xx_XX.UTF-8", true },
+        { NULL, "ja_JP.eucJP", false },
+        { "ja_JP.SJIS", "C.UTF-8", false },
     };
 
     (void)state;

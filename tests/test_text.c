@@ -21,13 +21,13 @@ static const struct {
     unsigned cp;
     int cols;
 } widths[] = {
-    { 'a', 1 },      { 0x7F, -1 },    { 0x1B, -1 },    { 0x9B, -1 },    { 0x3042, 2 },
-    { 0x3099, 0 },   { 0x309B, 2 },   { 0xFF76, 1 },   { 0xFF9E, 1 },   { 0x301C, 2 },
-    { 0xFF5E, 2 },   { 0x3000, 2 },   { 0x00AD, 0 },   { 0x200B, 0 },   { 0x200D, 0 },
-    { 0xFEFF, 0 },   { 0xFE0F, 0 },   { 0xE0100, 0 },  { 0x1F44D, 2 },  { 0x1F3FD, 2 },
-    { 0x1F1EF, 1 },  { 0x1FAE8, 2 },  { 0x2764, 1 },   { 0x1160, 0 },   { 0x1100, 2 },
-    { 0xAC00, 2 },   { 0x0600, 1 },   { 0x20D0, 0 },   { 0x7F8E, 2 },   { 0x20000, 2 },
-    { 0x10FFFF, 1 }, { 0x110000, -1 }, { 0xD800, -1 }, { 0x3164, 2 },   { 0x2028, 0 },
+    { 'a', 1 },      { 0x7F, -1 },     { 0x1B, -1 },   { 0x9B, -1 },   { 0x3042, 2 },
+    { 0x3099, 0 },   { 0x309B, 2 },    { 0xFF76, 1 },  { 0xFF9E, 1 },  { 0x301C, 2 },
+    { 0xFF5E, 2 },   { 0x3000, 2 },    { 0x00AD, 0 },  { 0x200B, 0 },  { 0x200D, 0 },
+    { 0xFEFF, 0 },   { 0xFE0F, 0 },    { 0xE0100, 0 }, { 0x1F44D, 2 }, { 0x1F3FD, 2 },
+    { 0x1F1EF, 1 },  { 0x1FAE8, 2 },   { 0x2764, 1 },  { 0x1160, 0 },  { 0x1100, 2 },
+    { 0xAC00, 2 },   { 0x0600, 1 },    { 0x20D0, 0 },  { 0x7F8E, 2 },  { 0x20000, 2 },
+    { 0x10FFFF, 1 }, { 0x110000, -1 }, { 0xD800, -1 }, { 0x3164, 2 },  { 0x2028, 0 },
     { 0x303F, 1 },   { 0x231A, 2 },
 };
 
@@ -41,7 +41,8 @@ static void characters_have_the_columns_terminals_give_them(void **state)
 
 static void ambiguous_characters_follow_the_setting(void **state)
 {
-    static const unsigned ambiguous[] = { 0x2026, 0x25CB, 0x2460, 0x203B, 0x2500, 0x0416, 0x00D7, 0xFFFD };
+    static const unsigned ambiguous[] = { 0x2026, 0x25CB, 0x2460, 0x203B,
+                                          0x2500, 0x0416, 0x00D7, 0xFFFD };
 
     (void)state;
     for (int cols = 1; cols <= 2; cols++) {
@@ -159,7 +160,9 @@ static void graphemes_step_both_ways_over_the_same_borders(void **state)
 static void words_follow_the_japanese_dictionary(void **state)
 {
     Str s = STR("私は東京特許、GPUで 働く。");
-    static const char *const forward[] = { "私", "は", "東京", "特許", "、GPU", "で", " 働く", "。" };
+    static const char *const forward[] = {
+        "私", "は", "東京", "特許", "、GPU", "で", " 働く", "。"
+    };
     size_t at = 0;
 
     (void)state;
@@ -187,10 +190,20 @@ static void words_follow_the_japanese_dictionary(void **state)
 static const struct {
     const char *text, *key;
 } folds[] = {
-    { "ﾗｰﾒﾝ", "らーめん" },   { "ラーメン", "らーめん" }, { "か゛", "が" },       { "ハ゜", "ぱ" },
-    { "ｶﾞ", "が" },           { "か\xE3\x82\x99", "が" }, { "ＧＰＵ", "gpu" },    { "Straße", "strasse" },
-    { "葛\xF3\xA0\x84\x80", "葛" }, { "①", "1" },          { "ヽヾ", "ゝゞ" },     { "ヴ", "ゔ" },
-    { "か ゛", "か  \xE3\x82\x99" }, { "東京", "東京" },
+    { "ﾗｰﾒﾝ", "らーめん" },
+    { "ラーメン", "らーめん" },
+    { "か゛", "が" },
+    { "ハ゜", "ぱ" },
+    { "ｶﾞ", "が" },
+    { "か\xE3\x82\x99", "が" },
+    { "ＧＰＵ", "gpu" },
+    { "Straße", "strasse" },
+    { "葛\xF3\xA0\x84\x80", "葛" },
+    { "①", "1" },
+    { "ヽヾ", "ゝゞ" },
+    { "ヴ", "ゔ" },
+    { "か ゛", "か  \xE3\x82\x99" },
+    { "東京", "東京" },
 };
 
 static void searching_does_not_see_width_case_or_kana(void **state)
@@ -232,7 +245,9 @@ static void pasted_text_is_made_harmless(void **state)
     Buf out = BUF_INIT;
 
     (void)state;
-    text_clean_input(STR("\xEF\xBB\xBFか\xE3\x82\x99\r\nは\rハ\xE3\x82\x9A\t\x1B[31m\x01\xC2\x9B" "m\x7F終"), &out);
+    text_clean_input(STR("\xEF\xBB\xBFか\xE3\x82\x99\r\nは\rハ\xE3\x82\x9A\t\x1B[31m\x01\xC2\x9B"
+                         "m\x7F終"),
+                     &out);
     assert_string_equal(buf_cstr(&out), "が\nは\nパ\t[31mm終");
     buf_reset(&out);
     text_clean_input(STR("\xEF\xA8\x90 a\xEF\xBB\xBF か゛"), &out); /* nothing else is normalised */
@@ -279,7 +294,8 @@ static void files_in_japanese_encodings_are_recognised(void **state)
         const char *used = NULL;
 
         buf_puts(&out, "kept ");
-        if (!text_decode(str_of(decoded[i].bytes, decoded[i].len), decoded[i].encoding, &out, &used, &err))
+        if (!text_decode(str_of(decoded[i].bytes, decoded[i].len), decoded[i].encoding, &out, &used,
+                         &err))
             fail_msg("%s: %s", decoded[i].text, err.text);
         assert_string_equal(buf_cstr(&out) + 5, decoded[i].text);
         assert_string_equal(used, decoded[i].used);
@@ -308,7 +324,8 @@ static void bytes_that_do_not_fit_are_errors(void **state)
         Error err = ERROR_INIT;
         Buf out = BUF_INIT;
 
-        assert_false(text_decode(str_of(refused[i].bytes, refused[i].len), refused[i].encoding, &out, NULL, &err));
+        assert_false(text_decode(str_of(refused[i].bytes, refused[i].len), refused[i].encoding,
+                                 &out, NULL, &err));
         assert_int_equal(err.kind, refused[i].kind);
         assert_int_equal(out.len, 0);
         assert_true(err.text[0]);

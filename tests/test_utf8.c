@@ -43,14 +43,16 @@ static const struct {
     const char *bytes;
     size_t len, replacements, chars;
 } broken[] = {
-    { "\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", 9, 8, 9 },         /* table 3-8 */
-    { "\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", 9, 8, 9 },         /* table 3-9: surrogates */
-    { "\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", 9, 7, 9 },         /* table 3-10 */
-    { "\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", 9, 4, 5 },         /* table 3-11: truncated sequences */
+    { "\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", 9, 8, 9 }, /* table 3-8 */
+    { "\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", 9, 8, 9 }, /* table 3-9: surrogates */
+    { "\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", 9, 7, 9 }, /* table 3-10 */
+    { "\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", 9, 4, 5 }, /* table 3-11: truncated sequences */
     { "\xE6\x97", 2, 1, 1 },
     { "\xF0\x9F\x98", 3, 1, 1 },
     { "\x80", 1, 1, 1 },
-    { "a\xFE" "b", 3, 1, 3 },
+    { "a\xFE"
+      "b",
+      3, 1, 3 },
 };
 
 static void broken_bytes_are_cut_in_maximal_subparts(void **state)
@@ -87,7 +89,8 @@ static void repairing_replaces_only_what_is_broken(void **state)
     Buf out = BUF_INIT;
 
     (void)state;
-    utf8_append_valid(&out, STR("日\xE6\x97" "本\xFF"));
+    utf8_append_valid(&out, STR("日\xE6\x97"
+                                "本\xFF"));
     assert_string_equal(buf_cstr(&out), "日\xEF\xBF\xBD本\xEF\xBF\xBD");
     assert_true(utf8_valid(buf_str(&out)));
     buf_release(&out);
@@ -124,7 +127,8 @@ static void floor_agrees_with_walking_on_any_bytes(void **state)
 
     (void)state;
     for (int round = 0; round < 20000; round++) {
-        static const unsigned char alphabet[] = { 'a', 0x80, 0xBF, 0xC3, 0xE3, 0xE0, 0xED, 0xF0, 0xF4, 0xFF, 0x90 };
+        static const unsigned char alphabet[] = { 'a',  0x80, 0xBF, 0xC3, 0xE3, 0xE0,
+                                                  0xED, 0xF0, 0xF4, 0xFF, 0x90 };
         char bytes[12];
         Str s = str_of(bytes, sizeof bytes);
 

@@ -16,10 +16,10 @@ typedef struct MailItem {
 typedef struct Mailbox Mailbox;
 
 Mailbox *mailbox_new(Error *err);
-void mailbox_free(Mailbox *box);               /* the caller has taken and freed what was inside */
+void mailbox_free(Mailbox *box); /* the caller has taken and freed what was inside */
 void mailbox_push(Mailbox *box, MailItem *item); /* takes ownership */
-MailItem *mailbox_take(Mailbox *box);          /* all waiting items, oldest first, linked by next; or NULL */
-int mailbox_fd(const Mailbox *box);            /* readable when items wait */
+MailItem *mailbox_take(Mailbox *box); /* all waiting items, oldest first, linked by next; or NULL */
+int mailbox_fd(const Mailbox *box);   /* readable when items wait */
 bool mailbox_wait(Mailbox *box, int timeout_ms); /* true when items wait; -1: for ever */
 
 #endif

@@ -13,9 +13,9 @@ void *xreallocarray(void *p, size_t count, size_t size);
 char *xstrdup(const char *s); /* NULL gives NULL */
 char *xstrndup(const char *s, size_t n);
 
-void *mem_try_alloc(size_t count, size_t size);   /* zeroed; NULL on overflow or when out of memory */
-bool mem_mul(size_t a, size_t b, size_t *out);    /* false on overflow */
-bool mem_add(size_t a, size_t b, size_t *out);    /* false on overflow */
+void *mem_try_alloc(size_t count, size_t size); /* zeroed; NULL on overflow or when out of memory */
+bool mem_mul(size_t a, size_t b, size_t *out);  /* false on overflow */
+bool mem_add(size_t a, size_t b, size_t *out);  /* false on overflow */
 
 /* Grows `array` (of elements of `size`) so that it holds at least `want`; updates *cap. */
 void *mem_grow(void *array, size_t *cap, size_t want, size_t size);

@@ -213,8 +213,7 @@ bool path_read_file(const char *path, size_t max, Buf *out, Error *err)
     bool ok;
 
     if (strcmp(path, "-") == 0)
-        return path_read_fd(STDIN_FILENO, max, out, err) ||
-               error_note(err, _("standard input"));
+        return path_read_fd(STDIN_FILENO, max, out, err) || error_note(err, _("standard input"));
     fd = open_regular(path, err);
     if (fd < 0)
         return false;
@@ -315,8 +314,8 @@ void path_safe_name(Str title, Buf *out)
     title = str_trim(title);
     for (size_t pos = 0; pos < title.len;) {
         unsigned cp = utf8_next(title, &pos);
-        bool bad = cp < 0x20 || (cp >= 0x7F && cp < 0xA0) || cp == '/' || cp == 0x2028 ||
-                   cp == 0x2029;
+        bool bad =
+            cp < 0x20 || (cp >= 0x7F && cp < 0xA0) || cp == '/' || cp == 0x2028 || cp == 0x2029;
 
         buf_put_utf8(&clean, bad || (clean.len == 0 && cp == '.') ? '_' : cp);
     }

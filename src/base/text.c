@@ -136,7 +136,8 @@ static bool is_dropped(unsigned cp)
 {
     if (cp == 0xFE0E || cp == 0xFE0F || cp == 0x2028 || cp == 0x2029)
         return true;
-    if (text_width(cp) != 0 || !u_hasBinaryProperty((UChar32)cp, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
+    if (text_width(cp) != 0 ||
+        !u_hasBinaryProperty((UChar32)cp, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
         return u_charType((UChar32)cp) == U_FORMAT_CHAR && text_width(cp) == 0;
     return !u_hasBinaryProperty((UChar32)cp, UCHAR_VARIATION_SELECTOR);
 }
@@ -201,8 +202,8 @@ static int show_cluster(Str cluster, Buf *out)
         if (shown.base && u_hasBinaryProperty((UChar32)cp, UCHAR_EMOJI_MODIFIER))
             continue;
         if (!shown.base)
-            shown.is_emoji = cp > 0xA8 &&
-                             u_hasBinaryProperty((UChar32)cp, UCHAR_EXTENDED_PICTOGRAPHIC);
+            shown.is_emoji =
+                cp > 0xA8 && u_hasBinaryProperty((UChar32)cp, UCHAR_EXTENDED_PICTOGRAPHIC);
         shown.base = cp;
         shown.n_marks = 0;
         show(&shown, cp);

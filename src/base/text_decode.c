@@ -16,7 +16,7 @@
 #include "src/base/utf8.h"
 
 typedef struct {
-    const char *name; /* what the user is told */
+    const char *name;      /* what the user is told */
     const char *converter; /* ICU's name */
 } Charset;
 
@@ -85,13 +85,15 @@ static int plausibility(UConverter *sjis, unsigned cp)
         return -10;
     if (cp >= 0x3041 && cp <= 0x309F)
         return 4;
-    if ((cp >= 0x3000 && cp <= 0x3020) || (cp >= 0x30A0 && cp <= 0x30FF) || (cp >= 0xFF01 && cp <= 0xFF60))
+    if ((cp >= 0x3000 && cp <= 0x3020) || (cp >= 0x30A0 && cp <= 0x30FF) ||
+        (cp >= 0xFF01 && cp <= 0xFF60))
         return 3;
     if (cp >= 0x4E00 && cp <= 0x9FFF)
         return is_common_kanji(sjis, (UChar32)cp) ? 3 : 0;
     if (cp >= 0xFF61 && cp <= 0xFF9F)
         return -1; /* half-width kana: what EUC-JP looks like when read as Shift_JIS */
-    if (cp == UTF8_REPLACEMENT || !u_isdefined((UChar32)cp) || u_charType((UChar32)cp) == U_PRIVATE_USE_CHAR)
+    if (cp == UTF8_REPLACEMENT || !u_isdefined((UChar32)cp) ||
+        u_charType((UChar32)cp) == U_PRIVATE_USE_CHAR)
         return -10;
     return -1;
 }
@@ -226,9 +228,10 @@ static bool decode_as(Str bytes, const char *encoding, Buf *out, const char **us
     *used = static_name(encoding);
     ok = convert(bytes, from, out, &bad);
     ucnv_close(from);
-    return ok || error_set(err, ERR_FORMAT,
-                           _("not %s: the bytes before offset %zu do not fit; try another --encoding"),
-                           *used, bad);
+    return ok ||
+           error_set(err, ERR_FORMAT,
+                     _("not %s: the bytes before offset %zu do not fit; try another --encoding"),
+                     *used, bad);
 }
 
 bool text_decode(Str bytes, const char *encoding, Buf *out, const char **used, Error *err)
@@ -240,10 +243,11 @@ bool text_decode(Str bytes, const char *encoding, Buf *out, const char **used, E
     if (encoding && strcasecmp(encoding, "auto") != 0)
         ok = decode_as(bytes, encoding, &text, &name, err);
     else
-        ok = (name = recognise(bytes, &text)) ||
-             error_set(err, ERR_FORMAT,
-                       _("cannot tell the character set: it is not UTF-8, UTF-16, Shift_JIS, EUC-JP "
-                         "or ISO-2022-JP; name it with --encoding"));
+        ok =
+            (name = recognise(bytes, &text)) ||
+            error_set(err, ERR_FORMAT,
+                      _("cannot tell the character set: it is not UTF-8, UTF-16, Shift_JIS, EUC-JP "
+                        "or ISO-2022-JP; name it with --encoding"));
     if (ok) {
         drop_bom(&text, 0);
         buf_append_str(out, buf_str(&text));

@@ -14,7 +14,12 @@
 /* ICU counts in int32_t; longer text is folded up to here. */
 static const size_t FOLD_MAX = (size_t)1 << 28;
 
-enum { DAKUTEN = 0x3099, HANDAKUTEN = 0x309A, SPACING_DAKUTEN = 0x309B, SPACING_HANDAKUTEN = 0x309C };
+enum {
+    DAKUTEN = 0x3099,
+    HANDAKUTEN = 0x309A,
+    SPACING_DAKUTEN = 0x309B,
+    SPACING_HANDAKUTEN = 0x309C
+};
 
 static bool is_kana(unsigned cp)
 {

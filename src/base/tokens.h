@@ -10,12 +10,16 @@ typedef struct {
     size_t n, cap;
 } Tokens;
 
-#define TOKENS_INIT { NULL, 0, 0 }
+#define TOKENS_INIT                                                                                \
+    {                                                                                              \
+        NULL, 0, 0                                                                                 \
+    }
 
 void tokens_push(Tokens *t, int32_t id);
 void tokens_append(Tokens *t, const int32_t *ids, size_t n);
 void tokens_truncate(Tokens *t, size_t n);
 void tokens_release(Tokens *t);
-size_t tokens_common(const int32_t *a, size_t na, const int32_t *b, size_t nb); /* length of the common prefix */
+size_t tokens_common(const int32_t *a, size_t na, const int32_t *b,
+                     size_t nb); /* length of the common prefix */
 
 #endif

@@ -5,7 +5,7 @@
 #include "src/base/utf8.h"
 
 typedef struct {
-    unsigned len;      /* bytes of the sequence; 0: not a first byte */
+    unsigned len;       /* bytes of the sequence; 0: not a first byte */
     unsigned low, high; /* range of the second byte */
 } Lead;
 
