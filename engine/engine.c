@@ -144,7 +144,8 @@ static bool bind_model(Engine *engine, const EngineOptions *options, Error *err)
 {
     bool has_weights = modelfile_n_tensors(engine->file) > 0;
     Error ignored = ERROR_INIT;
-    engine->model = model_bind(engine->file, tokenizer_size(engine->tokenizer), !options->without_weights,
+    engine->model = model_bind(engine->file, tokenizer_size(engine->tokenizer),
+                               !options->without_weights || (options->describe && has_weights),
                                has_weights || !options->without_weights ? err : &ignored);
     return engine->model || (options->without_weights && !has_weights);
 }
@@ -313,6 +314,20 @@ static uint64_t memory_of(const Engine *engine)
                                                (uint64_t)shape->head_dim * 2 * (uint64_t)context;
 }
 
+/* All weights but an embedding of which a token reads one row only. */
+static uint64_t token_bytes_of(const Engine *engine)
+{
+    const ModelWeights *weights = model_weights(engine->model);
+    uint64_t bytes = modelfile_bytes(engine->file), embedding;
+    const DTypeInfo *type;
+
+    if (!weights)
+        return 0;
+    type = dtype_info(weights->embedding.dtype);
+    embedding = (uint64_t)(weights->embedding.rows * weights->embedding.cols / type->block) * (uint64_t)type->block_bytes;
+    return model_traits(engine->model)->tied || embedding > bytes ? bytes : bytes - embedding;
+}
+
 void engine_info(const Engine *engine, ModelInfo *out)
 {
     Container container = modelfile_container(engine->file);
@@ -338,6 +353,7 @@ void engine_info(const Engine *engine, ModelInfo *out)
     if (!engine->model)
         return;
     add_shape(engine, out);
+    out->token_bytes = token_bytes_of(engine);
     out->memory_bytes = memory_of(engine);
 }
 

@@ -61,6 +61,7 @@ typedef struct {
     int threads;             /* 0: one per physical core */
     const char *chat_format; /* NULL: by the model; else a name from engine_formats() */
     bool without_weights;    /* tokenizer, format and shapes only; no session can be made */
+    bool describe;           /* with without_weights: the tensors are looked at all the same, so that engine_info knows all */
     bool tap;                /* tests: keep activations */
 } EngineOptions;
 

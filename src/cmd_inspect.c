@@ -135,7 +135,8 @@ int cmd_inspect(CommandContext *context)
 {
     const char *format = options_string(context->options, "chat-format");
     EngineOptions wanted = { .chat_format = format && *format ? format : NULL,
-                             .without_weights = true };
+                             .without_weights = true,
+                             .describe = true };
     Buf path = BUF_INIT;
     Error err = ERROR_INIT;
     ModelInfo info;
