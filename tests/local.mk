@@ -46,3 +46,7 @@ tests_test_wcwidth_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_keymap.t
 tests_test_keymap_t_SOURCES = tests/test_keymap.c
 tests_test_keymap_t_LDADD = $(TEST_LIBS)
+
+# Small models on disk: add $(TINY_MODEL) to the sources of a test that includes tests/tiny_model.h.
+TINY_MODEL = tests/tiny_model.c tests/tiny_model.h tests/tiny_files.c \
+	tests/tiny_tokenizer.c tests/tiny_tokenizer.h tests/tensor_writer.c tests/tensor_writer.h
