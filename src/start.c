@@ -13,6 +13,7 @@
 #include "src/base/mem.h"
 #include "src/base/path.h"
 #include "src/chat.h"
+#include "src/provider_script.h"
 
 static const char LAST_MODEL[] = "last-model";
 
@@ -227,6 +228,8 @@ bool start_begin(ChatStart *start, Options *options, const StartWants *wants, Er
     *start = (ChatStart){ .options = options };
     if (!open_store(start, wants, err))
         return false;
+    if (options_string(options, "headless"))
+        provider_script_gate(true); /* a replay lets every event through */
     provider = provider_open(options_string(options, "provider"), err);
     start->worker = provider ? worker_start(provider, err) : NULL;
     if (!start->worker) {

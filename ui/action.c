@@ -168,14 +168,22 @@ static void run_complete(App *app)
     view_chat_complete(app->chat_view);
 }
 
+static void page(App *app, int pages)
+{
+    if (app->focus->kind == &view_system)
+        view_system_page(app->focus, pages);
+    else
+        view_chat_page(app->chat_view, pages);
+}
+
 static void run_page_up(App *app)
 {
-    view_chat_page(app->chat_view, -1);
+    page(app, -1);
 }
 
 static void run_page_down(App *app)
 {
-    view_chat_page(app->chat_view, 1);
+    page(app, 1);
 }
 
 static void run_row_up(App *app)

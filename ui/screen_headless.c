@@ -52,6 +52,7 @@ static void headless_close(Screen *screen)
     if (!self)
         return;
     clock_set_virtual(NULL);
+    provider_script_gate(false);
     buf_release(&self->replay);
     buf_release(&self->paste);
     buf_release(&self->dump_name);

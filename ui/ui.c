@@ -293,7 +293,7 @@ static void take_events(App *app)
     Event *event;
     while ((event = worker_take(app->start->worker)) != NULL) {
         unsigned changes = chat_event(app->chat, event);
-        app->n_events++;
+        app->n_events += event->kind != EVENT_PLAN; /* which no gate holds back */
         event_free(event);
         app_changed(app, changes);
     }

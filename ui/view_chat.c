@@ -8,6 +8,7 @@
 #include "src/base/i18n.h"
 #include "src/base/mem.h"
 #include "src/base/text.h"
+#include "src/base/utf8.h"
 #include "ui/app.h"
 #include "ui/editor.h"
 #include "ui/inputbox.h"
@@ -15,7 +16,13 @@
 #include "ui/transcript.h"
 #include "ui/view.h"
 
-enum { INPUT_ROWS_MAX = 10, DRAFT_AFTER_MS = 1500, HISTORY_LINES = 1000, WELCOME_COLS = 64 };
+enum {
+    INPUT_ROWS_MAX = 10,
+    DRAFT_AFTER_MS = 1500,
+    HISTORY_LINES = 1000,
+    WELCOME_COLS = 64,
+    BEGUN_SLACK_MS = 2000
+};
 
 static const Str prompt = { "> ", 2 };
 
@@ -27,6 +34,7 @@ typedef struct {
     const Conversation
         *conversation; /* compared only: another pointer or id means another conversation */
     int64_t conversation_id;
+    int64_t begun_ms; /* when it was first seen without a number */
     int64_t draft_us; /* when the draft is to be saved; 0: it is */
     int transcript_rows;
 } ChatView;
@@ -116,8 +124,13 @@ void view_chat_sync(View *view)
 {
     ChatView *self = chat_view(view);
     const Conversation *conversation = chat_conversation(view->app->chat);
-    bool first_save = self->conversation == conversation && self->conversation_id == 0;
-    bool same = self->conversation == conversation && self->conversation_id == conversation->id;
+    bool same_place = self->conversation == conversation;
+    bool same = same_place && self->conversation_id == conversation->id;
+    /* It got its number.  An earlier conversation may have been read into the same memory. */
+    bool first_save = same_place && self->conversation_id == 0 &&
+                      conversation->created_ms >= self->begun_ms - BEGUN_SLACK_MS;
+    if (conversation->id == 0)
+        self->begun_ms = clock_wall_ms();
     self->conversation = conversation;
     self->conversation_id = conversation->id;
     if (same || first_save)
@@ -132,9 +145,11 @@ void view_chat_sync(View *view)
 
 static bool is_blank_text(Str text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (text.data[i] != ' ' && text.data[i] != '\n' && text.data[i] != '\t')
-            return str_eq_c(str_from_offset(text, i), "\xE3\x80\x80");
+    for (size_t pos = 0; pos < text.len;) {
+        unsigned cp = utf8_next(text, &pos);
+        if (cp != ' ' && cp != '\n' && cp != '\t' && cp != 0x3000)
+            return false;
+    }
     return true;
 }
 
