@@ -270,5 +270,7 @@ cudaError_t attention_decode(const AttentionCall *call, int n_sms, bool pdl, cud
 
 cudaError_t attention_setup(int shared_limit)
 {
-    return cudaFuncSetAttribute((const void *)k_attention, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit - 1024);
+    cudaError_t e = cudaFuncSetAttribute((const void *)k_attention, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         shared_limit - 1024);
+    return e == cudaSuccess ? prefer_shared((const void *)k_attention) : e;
 }

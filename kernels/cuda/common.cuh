@@ -92,6 +92,37 @@ static __device__ __forceinline__ void pdl_launch(void)
 #endif
 }
 
+/* 16 bytes from global to shared memory in the background (before sm_80: at once). */
+static __device__ __forceinline__ void copy16(void *shared, const void *global)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0],[%1],16;" ::"r"((uint32_t)__cvta_generic_to_shared(shared)), "l"(global));
+#else
+    *(uint4 *)shared = *(const uint4 *)global;
+#endif
+}
+
+static __device__ __forceinline__ void copy_commit(void)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+
+/* Until at most N of this thread's commits are under way. */
+template <int N> static __device__ __forceinline__ void copy_wait(void)
+{
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
+#endif
+}
+
+/* One split of L1 and shared memory for all decode kernels: an SM must run dry before it changes it. */
+static inline cudaError_t prefer_shared(const void *kernel)
+{
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+}
+
 static __device__ __forceinline__ float warp_sum(float v)
 {
     for (int o = 16; o; o >>= 1)

@@ -366,5 +366,9 @@ cudaError_t forward_setup(CudaBackend *b)
 {
     TRY(linear_setup(b->shared_limit));
     TRY(attention_setup(b->shared_limit));
+    const void *small[] = { (const void *)k_embed, (const void *)k_norm, (const void *)k_silu, (const void *)k_argmax,
+                            (const void *)k_argmax_end, (const void *)k_set_run };
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++)
+        TRY(prefer_shared(small[i]));
     return prefill_setup();
 }

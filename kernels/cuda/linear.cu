@@ -1,13 +1,15 @@
 /* Linear layers for one to four tokens: 4-bit weights on the int8 tensor cores (phases.cuh), dense weights in float.
  *
- * The weights of a warp's first blocks are asked for before pdl_wait: they depend on nothing, so the memory is busy while the
- * kernel in front ends. */
+ * Each warp has a ring of its own in shared memory, filled in the background.  Its first stages are asked for before pdl_wait:
+ * weights depend on nothing, so the memory is busy while the kernel in front ends. */
 #include "kernels/cuda/linear.cuh"
 #include "kernels/cuda/phases.cuh"
 
 #include <limits.h>
 
-enum { AHEAD = 2 }; /* blocks of 32 rows that a warp has asked for beyond the one it works on */
+enum { STAGES = 4 }; /* of a warp's ring; a stage is a block of each of two tiles */
+
+static __host__ __device__ inline size_t ring_bytes(int block_bytes) { return (size_t)LINEAR_WARPS * STAGES * 2 * block_bytes; }
 
 static __host__ __device__ inline int call_pairs(const LinearCall &c, int part)
 {
@@ -37,13 +39,25 @@ static __device__ float epilogue_value(const float *red, int row, int token)
     return y;
 }
 
-static __device__ void epilogue(const LinearCall &c, int part, int pair, const float *red, const float *rms, int tokens)
+/* 1 / rms of a token, out of the warps' shares of the sum of squares; notes the first layer that is not finite. */
+static __device__ float finish_norm(const LinearCall &c, const float *share, int token)
+{
+    float s = 0;
+#pragma unroll
+    for (int w = 0; w < LINEAR_WARPS; w++)
+        s += share[w * DECODE_TOKENS + token];
+    if (!isfinite(s) && blockIdx.x == 0 && c.run)
+        atomicMin(&c.run->nan_layer, c.layer);
+    return rsqrtf(s / c.part[0].n_in + c.eps);
+}
+
+static __device__ void epilogue(const LinearCall &c, int part, int pair, const float *red, const float *share, int tokens)
 {
     const int token = threadIdx.x / 32, row = threadIdx.x % 32;
     if (token >= tokens)
         return;
     float *out = c.out + (size_t)token * c.out_stride + c.out_offset[part];
-    float scale = rms ? rms[token] : 1.f;
+    float scale = share ? finish_norm(c, share, token) : 1.f;
     if (c.epilogue == EPILOGUE_SILU) {
         int n = pair * TILE_ROWS + row;
         if (row >= TILE_ROWS || n >= c.part[0].n_out)
@@ -65,25 +79,12 @@ static __device__ void epilogue(const LinearCall &c, int part, int pair, const f
     out[n] = c.epilogue == EPILOGUE_ADD ? out[n] + y : y;
 }
 
-/* 1 / rms of each token, out of the warps' shares of the sum of squares; notes the first layer that is not finite. */
-static __device__ void finish_norm(const LinearCall &c, const float *share, float *rms, int tokens)
-{
-    if (threadIdx.x < tokens) {
-        float s = 0;
-        for (int w = 0; w < LINEAR_WARPS; w++)
-            s += share[w * DECODE_TOKENS + threadIdx.x];
-        if (!isfinite(s) && blockIdx.x == 0 && c.run)
-            atomicMin(&c.run->nan_layer, c.layer);
-        rms[threadIdx.x] = rsqrtf(s / c.part[0].n_in + c.eps);
-    }
-}
-
 template <int GROUP, ZeroKind ZERO>
 __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_constant__ LinearCall c)
 {
     extern __shared__ __align__(16) uint8_t raw[];
     __shared__ float red[2][LINEAR_WARPS * 32 * DECODE_TOKENS];
-    __shared__ float share[LINEAR_WARPS * DECODE_TOKENS], rms[DECODE_TOKENS];
+    __shared__ float share[LINEAR_WARPS * DECODE_TOKENS];
     typedef Weights<GROUP, ZERO> W;
     const int GROUPS = BLOCK_COLS / GROUP;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -92,24 +93,30 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     const int total = c.epilogue == EPILOGUE_SILU || c.n_parts < 3 ? p2 : p2 + call_pairs(c, 2);
     const bool two_x = c.epilogue == EPILOGUE_SILU && c.part[0].perm != c.part[1].perm;
 
-    /* the warp's blocks in order: (pair, k) flattened, asked for AHEAD of their use */
-    W next[AHEAD][2];
-    int ask_pair = blockIdx.x, ask_k = warp;
-    auto ask = [&](W slot[2]) {
+    /* the warp's blocks in order: (pair, k) flattened, asked for STAGES - 1 ahead of their use */
+    uint8_t *ring = raw + (size_t)warp * STAGES * 2 * block_bytes;
+    int ask_pair = blockIdx.x, ask_k = warp, ask_stage = 0;
+    auto ask = [&]() {
         while (ask_pair < total && ask_k >= k_blocks)
             ask_pair += gridDim.x, ask_k = warp;
-        if (ask_pair >= total)
-            return;
-        int part = ask_pair < p1 ? 0 : ask_pair < p2 ? 1 : 2;
-        const uint8_t *tile[2];
-        pair_tiles(c, part, ask_pair - (part == 0 ? 0 : part == 1 ? p1 : p2), tile);
-        slot[0].load(tile[0] + (size_t)ask_k * block_bytes, lane);
-        slot[1].load(tile[1] + (size_t)ask_k * block_bytes, lane);
-        ask_k += LINEAR_WARPS;
+        if (ask_pair < total) {
+            int part = ask_pair < p1 ? 0 : ask_pair < p2 ? 1 : 2;
+            const uint8_t *tile[2];
+            pair_tiles(c, part, ask_pair - (part == 0 ? 0 : part == 1 ? p1 : p2), tile);
+            uint8_t *to = ring + (size_t)ask_stage * 2 * block_bytes;
+            size_t at = (size_t)ask_k * block_bytes;
+            for (int i = lane * 16; i < block_bytes; i += 512) {
+                copy16(to + i, tile[0] + at + i);
+                copy16(to + block_bytes + i, tile[1] + at + i);
+            }
+            ask_k += LINEAR_WARPS;
+        }
+        copy_commit(); /* also when there was nothing: copy_wait counts */
+        ask_stage = ask_stage + 1 == STAGES ? 0 : ask_stage + 1;
     };
 #pragma unroll
-    for (int i = 0; i < AHEAD; i++)
-        ask(next[i]);
+    for (int i = 0; i < STAGES - 1; i++)
+        ask();
     prefetch_columns(c.norm, c.part[blockIdx.x < p1 ? 0 : blockIdx.x < p2 ? 1 : 2].perm, c.part[0].n_in, k_blocks);
     pdl_launch();
     pdl_wait();
@@ -117,9 +124,10 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     const int tokens = c.tokens ? c.tokens : c.run->n;
     const int token = min(lane % 4, tokens - 1);
     XShared x[2];
-    x[0] = x_shared(raw, k_blocks, GROUP, tokens);
-    x[1] = x_shared(raw + (two_x ? x_shared_bytes(k_blocks, GROUP, tokens) : 0), k_blocks, GROUP, tokens);
-    int have = -1, turn = 0; /* part whose order of columns x is in */
+    uint8_t *x_raw = raw + ring_bytes(block_bytes);
+    x[0] = x_shared(x_raw, k_blocks, GROUP, tokens);
+    x[1] = x_shared(x_raw + (two_x ? x_shared_bytes(k_blocks, GROUP, tokens) : 0), k_blocks, GROUP, tokens);
+    int have = -1, turn = 0, stage = 0; /* have: part whose order of columns x is in */
     for (int pair = blockIdx.x; pair < total; pair += gridDim.x, turn ^= 1) {
         int part = pair < p1 ? 0 : pair < p2 ? 1 : 2, first = part == 0 ? 0 : part == 1 ? p1 : p2;
         if (have < 0 || c.part[have].perm != c.part[part].perm) {
@@ -135,18 +143,18 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
                 }
             if (two_x)
                 quantise_x<GROUP>(x[1], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[1].perm, k_blocks, tokens, ss);
-            __syncthreads();
-            if (c.norm)
-                finish_norm(c, share, rms, tokens); /* read after the next barrier */
+            __syncwarp(); /* a warp meets only blocks that it quantised itself */
             have = part;
         }
         float acc[2][2] = { { 0, 0 }, { 0, 0 } };
         for (int k = warp; k < k_blocks; k += LINEAR_WARPS) {
-            W cur[2] = { next[0][0], next[0][1] };
-#pragma unroll
-            for (int i = 0; i + 1 < AHEAD; i++)
-                next[i][0] = next[i + 1][0], next[i][1] = next[i + 1][1];
-            ask(next[AHEAD - 1]);
+            copy_wait<STAGES - 2>();
+            __syncwarp(); /* all lanes' copies are there, and all are done with the stage that is asked for next */
+            W cur[2];
+            cur[0].load(ring + (size_t)stage * 2 * block_bytes, lane);
+            cur[1].load(ring + ((size_t)stage * 2 + 1) * block_bytes, lane);
+            stage = stage + 1 == STAGES ? 0 : stage + 1;
+            ask();
 #pragma unroll
             for (int t = 0; t < 2; t++) {
                 const XShared &y = x[t];
@@ -175,9 +183,11 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
             d[(r + 16) * DECODE_TOKENS] = acc[1][0], d[(r + 24) * DECODE_TOKENS] = acc[1][1];
         }
         __syncthreads();
-        epilogue(c, part, pair - first, red[turn], c.norm ? rms : NULL, tokens);
+        epilogue(c, part, pair - first, red[turn], c.norm ? share : NULL, tokens);
     }
 }
+
+template <typename T> __global__ void k_dense(const __grid_constant__ LinearCall c, int first, int ld);
 
 typedef void (*LinearKernel)(const LinearCall);
 
@@ -205,7 +215,7 @@ bool linear_is_fusible(const LinearCall *call)
 size_t linear_shared_bytes(const LinearCall *call, int tokens)
 {
     size_t one = x_shared_bytes(call->part[0].k_blocks, call->part[0].group, tokens);
-    return call->epilogue == EPILOGUE_SILU && call->part[0].perm != call->part[1].perm ? 2 * one : one;
+    return ring_bytes(call->part[0].block_bytes) + (call->epilogue == EPILOGUE_SILU && call->part[0].perm != call->part[1].perm ? 2 * one : one);
 }
 
 cudaError_t linear_setup(int shared_limit)
@@ -218,9 +228,18 @@ cudaError_t linear_setup(int shared_limit)
                 e = cudaFuncSetAttribute((const void *)linear_kernel(g, (ZeroKind)z),
                                          cudaFuncAttributeMaxDynamicSharedMemorySize,
                                          shared_limit - (int)attr.sharedSizeBytes);
+            if (e == cudaSuccess)
+                e = prefer_shared((const void *)linear_kernel(g, (ZeroKind)z));
             if (e != cudaSuccess)
                 return e;
         }
+    const void *dense[] = { (const void *)k_dense<float>, (const void *)k_dense<__half>, (const void *)k_dense<__nv_bfloat16>,
+                            (const void *)k_dense<int8_t> };
+    for (int i = 0; i < 4; i++) {
+        cudaError_t e = prefer_shared(dense[i]);
+        if (e != cudaSuccess)
+            return e;
+    }
     return cudaSuccess;
 }
 
@@ -240,6 +259,14 @@ cudaError_t linear_quantised(const LinearCall *call, int n_sms, bool pdl, cudaSt
     config.attrs = &attr;
     config.numAttrs = pdl ? 1 : 0;
     return cudaLaunchKernelEx(&config, linear_kernel(call->part[0].group, call->part[0].zero), *call);
+}
+
+static __device__ __forceinline__ uint4 load_weights(const uint8_t *p)
+{
+    uint4 v;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3},[%4];"
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+    return v;
 }
 
 /* ---- dense weights ---------------------------------------------------------------------------------------------- */

@@ -64,6 +64,7 @@ static __device__ __forceinline__ void load_columns(XColumns &c, int first, cons
                                  k + 3 < n_in ? k + 3 : -1);
         int4 i = c.col[j];
         c.norm[j] = !norm ? make_float4(1, 1, 1, 1)
+                    : !perm && i.w >= 0 ? __ldg((const float4 *)(norm + k))
                           : make_float4(i.x >= 0 ? __ldg(norm + i.x) : 0, i.y >= 0 ? __ldg(norm + i.y) : 0,
                                         i.z >= 0 ? __ldg(norm + i.z) : 0, i.w >= 0 ? __ldg(norm + i.w) : 0);
     }
@@ -181,15 +182,7 @@ static __device__ __forceinline__ void imma(int c[4], uint32_t a0, uint32_t a1, 
 #endif
 }
 
-static __device__ __forceinline__ uint4 load_weights(const uint8_t *p)
-{
-    uint4 v;
-    asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3},[%4];"
-                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
-    return v;
-}
-
-/* A block of weights in a warp's registers. */
+/* A block of weights in a warp's registers, out of shared memory. */
 template <int GROUP, ZeroKind ZERO> struct Weights {
     static const int GROUPS = BLOCK_COLS / GROUP;
     uint4 w[2];
@@ -198,22 +191,19 @@ template <int GROUP, ZeroKind ZERO> struct Weights {
 
     __device__ __forceinline__ void load(const uint8_t *block, int lane)
     {
-        w[0] = load_weights(block + lane * 16);
-        w[1] = load_weights(block + 512 + lane * 16);
+        w[0] = *(const uint4 *)(block + lane * 16);
+        w[1] = *(const uint4 *)(block + 512 + lane * 16);
         const uint8_t *s = block + NIBBLE_BYTES + lane / 4 * 4;
 #pragma unroll
         for (int g = 0; g < GROUPS; g++)
-            scale[g] = __ldg((const uint32_t *)(s + g * 32));
-        if (ZERO == ZERO_BYTE) {
-            const uint8_t *z = block + NIBBLE_BYTES + GROUPS * 32 + lane / 4 * 2;
+            scale[g] = *(const uint32_t *)(s + g * 32);
+        const uint8_t *z = block + NIBBLE_BYTES + GROUPS * 32 + lane / 4 * (ZERO == ZERO_BYTE ? 2 : 4);
 #pragma unroll
-            for (int g = 0; g < GROUPS; g++)
-                zero[g] = __ldg((const uint16_t *)(z + g * 16));
-        } else if (ZERO == ZERO_MIN) {
-            const uint8_t *z = block + NIBBLE_BYTES + GROUPS * 32 + lane / 4 * 4;
-#pragma unroll
-            for (int g = 0; g < GROUPS; g++)
-                zero[g] = __ldg((const uint32_t *)(z + g * 32));
+        for (int g = 0; g < GROUPS; g++) {
+            if (ZERO == ZERO_BYTE)
+                zero[g] = *(const uint16_t *)(z + g * 16);
+            else if (ZERO == ZERO_MIN)
+                zero[g] = *(const uint32_t *)(z + g * 32);
         }
     }
 };

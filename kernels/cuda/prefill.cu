@@ -94,29 +94,6 @@ static __device__ __forceinline__ void expand(uint32_t v, half2 zero, half2 scal
     }
 }
 
-static __device__ __forceinline__ void copy16(void *shared, const void *global)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.cg.shared.global [%0],[%1],16;" ::"r"((uint32_t)__cvta_generic_to_shared(shared)), "l"(global));
-#else
-    *(uint4 *)shared = *(const uint4 *)global;
-#endif
-}
-
-static __device__ __forceinline__ void copy_commit(void)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.commit_group;");
-#endif
-}
-
-template <int N> static __device__ __forceinline__ void copy_wait(void)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group %0;" ::"n"(N));
-#endif
-}
-
 /* What a warp keeps of a tile's block while it works on it. */
 template <int GROUPS> struct TileRegs {
     uint4 w[2];
