@@ -1,5 +1,5 @@
-/* Messages and conversations in memory: pure data, no I/O.  A conversation is a tree: regenerating a reply or editing a
- * message makes a sibling; the path from a root to `leaf` is what is shown and sent.
+/* Messages and conversations in memory: pure data, no I/O.  A conversation is a tree: regenerating a
+ * reply or editing a message makes a sibling; the path from a root to `leaf` is what is shown and sent.
  *
  * UI thread only. */
 #ifndef SRC_CONVERSATION_H
@@ -27,7 +27,7 @@ const char *message_status_name(MessageStatus status); /* as stored: "complete",
 bool message_status_parse(Str name, MessageStatus *out);
 
 typedef struct Message {
-    int64_t id;              /* store's row; > 0 always: the store numbers a message when it is added */
+    int64_t id;              /* store's row; > 0 always: given when the message is added */
     int64_t parent_id;       /* 0: first message */
     int64_t selected_child;  /* last shown child; 0 none */
     Role role;               /* ROLE_USER or ROLE_ASSISTANT */
@@ -69,6 +69,7 @@ Conversation *conversation_new(void);
 void conversation_free(Conversation *conversation);
 Message *message_new(Role role);
 void message_free(Message *message);
+Message *message_copy(const Message *message); /* ids and links as they are */
 
 Message *conversation_find(const Conversation *conversation, int64_t id); /* NULL if absent */
 /* Takes ownership.  message->id and parent_id are set. */
@@ -77,10 +78,17 @@ void conversation_add(Conversation *conversation, Message *message);
 size_t conversation_path(const Conversation *conversation, Message **out, size_t cap);
 Message *conversation_last(const Conversation *conversation); /* at the leaf; NULL when empty */
 /* Siblings of a message (equal parent and role), in order of id; *index gets its place. */
-size_t conversation_siblings(const Conversation *conversation, const Message *message, Message **out, size_t cap,
-                             size_t *index);
-/* Shows the step-th next (+) or previous (-) version of a message: follows selected_child down to a leaf.  False at the end. */
+size_t conversation_siblings(const Conversation *conversation, const Message *message,
+                             Message **out, size_t cap, size_t *index);
+/* Shows the step-th next (+) or previous (-) version of a message: follows selected_child down to a
+ * leaf.  False at the end.  Step 0 shows the message itself with what came after it. */
 bool conversation_switch(Conversation *conversation, const Message *message, int step);
+/* Shows a message of this conversation: its parent selects it, and the leaf becomes the last message
+ * that was shown below it. */
+void conversation_show(Conversation *conversation, const Message *message);
+/* A copy of the path up to a message (0: all of it) that is not in the store; its messages are numbered
+ * from 1.  Sampling, system prompt, title, format and model come along; pin and draft do not. */
+Conversation *conversation_fork(const Conversation *conversation, int64_t up_to);
 /* A title out of the first user message, cut at `cols` columns; appends. */
 void conversation_make_title(const Conversation *conversation, int cols, Buf *out);
 
