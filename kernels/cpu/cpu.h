@@ -79,13 +79,15 @@ static inline bool matrix_is_dense(const Matrix *matrix)
 
 /* ---- activations ------------------------------------------------------------------------------------------------ */
 
-/* Quantised activations of some tokens in one form: x = scale * (256 * high + low), a scale for each block. */
+/* Quantised activations of a batch in one form: x = scale * (256 * high + low), a scale for each block.  Block by block
+ * and then token by token, because the kernels hold a block of weights and walk along the tokens. */
 typedef struct {
     ActForm form;
-    size_t stride; /* form.n_blocks * form.block */
-    int8_t *terms; /* [tokens][2][stride]: high terms, low terms; ORDER_WORDS: [tokens][stride] int16 */
-    float *scale;  /* [tokens][n_blocks] */
-    int32_t *sum;  /* [tokens][n_blocks]: sum of 256 * high + low */
+    int n_tokens;
+    int8_t *terms;     /* [n_blocks][n_tokens][2][block]: high terms, low terms; ORDER_WORDS: [block] int16 */
+    float *scale;      /* [n_blocks][n_tokens] */
+    int32_t *less_sum; /* [n_blocks][n_tokens]: minus the sum of 256 * high + low */
+    float *scaled_sum; /* [n_blocks][n_tokens]: that sum times scale */
 } Activations;
 
 /* What one matrix is multiplied with and where its rows go. */
@@ -133,10 +135,10 @@ typedef struct {
 typedef struct {
     const char *name;
     ActOrder q8_order;
-    /* Rows [16 * tile, 16 * tile_end) of a product for tokens [token, token_end). */
-    void (*q4)(const Product *p, int tile, int tile_end, int token, int token_end);
-    void (*q8)(const Product *p, int tile, int tile_end, int token, int token_end);
-    void (*dense)(const Product *p, int tile, int tile_end, int token, int token_end);
+    /* Rows [16 * tile, 16 * tile_end) of a product for n tokens, n <= BATCH_MAX. */
+    void (*q4)(const Product *p, int tile, int tile_end, int n);
+    void (*q8)(const Product *p, int tile, int tile_end, int n);
+    void (*dense)(const Product *p, int tile, int tile_end, int n);
     /* Quantises one token; returns the largest magnitude's bits (above 0x7f7fffff: not finite). */
     uint32_t (*quantise)(const float *x, const Activations *to, int token);
     /* n values to integers of at most QUANT_MAX and one scale; the same return value. */

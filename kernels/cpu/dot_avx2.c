@@ -30,175 +30,196 @@ INLINE __m256 load_values(const uint8_t *vector, DType type, int half)
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
 }
 
-INLINE __m256i broadcast_word(const int8_t *from)
+INLINE __m256i broadcast_word(const void *from)
 {
     int32_t word;
     memcpy(&word, from, sizeof word);
     return _mm256_set1_epi32(word);
 }
 
+/* Half a tile, eight rows, on its way through a batch. */
 typedef struct {
-    const Matrix *m;
+    const Product *p;
+    int tile, half, n; /* n: tokens */
     const uint8_t *codes;
-    const int8_t *terms; /* of the first token */
-    size_t stride;
-    int tile, token;
-} Tile;
+    __m256 total[BATCH_MAX];
+    __m256i part[BATCH_MAX]; /* of a block that is longer than a run */
+} TileRun;
 
-INLINE void end_block(const Tile *t, const Activations *x, int block, int i, __m256i sum[2], __m256 total[2])
+typedef struct {
+    __m256 scale, min;
+    __m256i zero;
+} Group;
+
+/* How a run of eight vectors of codes is used. */
+typedef struct {
+    MatrixKind kind;
+    MatrixOffset offset;
+    int n_codes;
+    bool first, last; /* of its block */
+} RunKind;
+
+INLINE Group load_group(const TileRun *run, int block)
 {
-    const Matrix *m = t->m;
-    int group = m->block_group ? m->block_group[block] : block;
-    size_t at = ((size_t)t->tile * (size_t)m->n_groups + (size_t)group) * TILE_ROWS;
-    size_t x_at = (size_t)(t->token + i) * (size_t)m->form.n_blocks + (size_t)block;
-    int32_t x_sum = x->sum[x_at];
-    __m256 x_scale = _mm256_set1_ps(x->scale[x_at]);
-    for (int half = 0; half < 2; half++) {
-        __m256 scale = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type, half);
-        if (m->offset == OFFSET_CONSTANT)
-            sum[half] = _mm256_sub_epi32(sum[half], _mm256_set1_epi32(x_sum * (m->kind == MATRIX_Q4 ? 8 : 128)));
-        if (m->offset == OFFSET_ZEROS) {
-            __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(m->zeros + at + 8 * half));
-            __m256i product = _mm256_mullo_epi32(_mm256_cvtepu8_epi32(bytes), _mm256_set1_epi32(x_sum));
-            sum[half] = _mm256_sub_epi32(sum[half], product);
-        }
-        total[half] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum[half]), _mm256_mul_ps(scale, x_scale), total[half]);
-        if (m->offset == OFFSET_MINS) {
-            __m256 min = load_values(m->mins + at * 2, DTYPE_F16, half);
-            total[half] = _mm256_fmadd_ps(min, _mm256_set1_ps((float)x_sum * x->scale[x_at]), total[half]);
-        }
+    const Matrix *m = run->p->matrix;
+    Group group = {.zero = _mm256_setzero_si256(), .min = _mm256_setzero_ps()};
+    int index = m->block_group ? m->block_group[block] : block;
+    size_t at = ((size_t)run->tile * (size_t)m->n_groups + (size_t)index) * TILE_ROWS;
+    group.scale = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type, run->half);
+    if (m->offset == OFFSET_ZEROS) {
+        __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(m->zeros + at + 8 * run->half));
+        group.zero = _mm256_cvtepu8_epi32(bytes);
+    }
+    if (m->offset == OFFSET_MINS)
+        group.min = load_values(m->mins + at * 2, DTYPE_F16, run->half);
+    return group;
+}
+
+/* 4 bits: low and high nibbles of each word; 8 bits: even and odd bytes as 16-bit words. */
+INLINE void load_codes(const uint8_t *from, MatrixKind kind, const int n_codes, __m256i codes[8])
+{
+    const __m256i mask = kind == MATRIX_Q4 ? _mm256_set1_epi8(15) : _mm256_set1_epi16(255);
+    for (int j = 0; j < n_codes; j += 2) {
+        __m256i word = load_bytes(from + j * 32);
+        codes[j] = _mm256_and_si256(word, mask);
+        codes[j + 1] = kind == MATRIX_Q4 ? _mm256_and_si256(_mm256_srli_epi16(word, 4), mask) : _mm256_srli_epi16(word, 8);
     }
 }
 
-/* Adds up to four units (eight products a 16-bit lane) of one half tile to sums of 32 bits. */
-INLINE void q4_units(const Tile *t, const uint8_t *codes, const int8_t *terms, int units, __m256i *high, __m256i *low,
-                     const int n)
+INLINE __m256i nibble_sum(const __m256i codes[8], const int8_t *high_terms, const int8_t *low_terms, const int n_codes)
 {
-    const __m256i mask = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
-    __m256i high16[TOKENS], low16[TOKENS];
-    for (int i = 0; i < n; i++)
-        high16[i] = low16[i] = _mm256_setzero_si256();
-    for (int u = 0; u < units; u++) {
-        __m256i word = load_bytes(codes + u * 64);
-        __m256i first = _mm256_and_si256(word, mask), second = _mm256_and_si256(_mm256_srli_epi16(word, 4), mask);
-        for (int i = 0; i < n; i++) {
-            const int8_t *h = terms + (size_t)i * 2 * t->stride + u * 8, *l = h + t->stride;
-            high16[i] = _mm256_add_epi16(high16[i], _mm256_maddubs_epi16(first, broadcast_word(h)));
-            low16[i] = _mm256_add_epi16(low16[i], _mm256_maddubs_epi16(first, broadcast_word(l)));
-            high16[i] = _mm256_add_epi16(high16[i], _mm256_maddubs_epi16(second, broadcast_word(h + 4)));
-            low16[i] = _mm256_add_epi16(low16[i], _mm256_maddubs_epi16(second, broadcast_word(l + 4)));
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i high = _mm256_setzero_si256(), low = high;
+#pragma GCC unroll 8
+    for (int j = 0; j < n_codes; j++) {
+        high = _mm256_add_epi16(high, _mm256_maddubs_epi16(codes[j], broadcast_word(high_terms + 4 * j)));
+        low = _mm256_add_epi16(low, _mm256_maddubs_epi16(codes[j], broadcast_word(low_terms + 4 * j)));
+    }
+    return _mm256_add_epi32(_mm256_slli_epi32(_mm256_madd_epi16(high, ones), 8), _mm256_madd_epi16(low, ones));
+}
+
+INLINE __m256i word_sum(const __m256i codes[8], const int8_t *terms, const int n_codes)
+{
+    __m256i sum = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (int j = 0; j < n_codes; j++)
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(codes[j], broadcast_word(terms + 4 * j)));
+    return sum;
+}
+
+/* The run's products for every token; the codes stay in registers. */
+INLINE void run_tokens(TileRun *run, const __m256i codes[8], const Group *group, int block, const int8_t *terms,
+                       const RunKind kind)
+{
+    const Activations *x = run->p->quant;
+    size_t at = (size_t)block * (size_t)x->n_tokens, size = (size_t)x->form.block;
+    for (int t = 0; t < run->n; t++, terms += 2 * size) {
+        __m256i less_sum = _mm256_set1_epi32(x->less_sum[at + (size_t)t]);
+        __m256i sum = kind.kind == MATRIX_Q4 ? nibble_sum(codes, terms, terms + size, kind.n_codes)
+                                             : word_sum(codes, terms, kind.n_codes);
+        if (!kind.first)
+            sum = _mm256_add_epi32(sum, run->part[t]);
+        else if (kind.offset == OFFSET_CONSTANT)
+            sum = _mm256_add_epi32(sum, _mm256_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7));
+        else if (kind.offset == OFFSET_ZEROS)
+            sum = _mm256_add_epi32(sum, _mm256_mullo_epi32(group->zero, less_sum));
+        if (!kind.last) {
+            run->part[t] = sum;
+            continue;
         }
-    }
-    for (int i = 0; i < n; i++) {
-        high[i] = _mm256_add_epi32(high[i], _mm256_madd_epi16(high16[i], ones));
-        low[i] = _mm256_add_epi32(low[i], _mm256_madd_epi16(low16[i], ones));
+        __m256 scale = _mm256_mul_ps(group->scale, _mm256_set1_ps(x->scale[at + (size_t)t]));
+        run->total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, run->total[t]);
+        if (kind.offset == OFFSET_MINS)
+            run->total[t] = _mm256_fmadd_ps(group->min, _mm256_set1_ps(x->scaled_sum[at + (size_t)t]), run->total[t]);
     }
 }
 
-INLINE void q4_tile(const Tile *t, const Product *p, const int n)
+INLINE void run_part(TileRun *run, const Group *group, int block, const int8_t *terms, const RunKind kind)
 {
-    const uint8_t *codes = t->codes;
-    const int8_t *terms = t->terms;
-    int units = t->m->form.block / 8;
-    __m256 total[TOKENS][2];
-    for (int i = 0; i < n; i++)
-        total[i][0] = total[i][1] = _mm256_setzero_ps();
-    for (int block = 0; block < t->m->form.n_blocks; block++) {
-        __m256i sum[TOKENS][2];
-        for (int half = 0; half < 2; half++) {
-            __m256i high[TOKENS], low[TOKENS];
-            for (int i = 0; i < n; i++)
-                high[i] = low[i] = _mm256_setzero_si256();
-            for (int u = 0; u < units; u += 4)
-                q4_units(t, codes + u * 64 + 32 * half, terms + u * 8, units - u < 4 ? units - u : 4, high, low, n);
-            for (int i = 0; i < n; i++)
-                sum[i][half] = _mm256_add_epi32(_mm256_slli_epi32(high[i], 8), low[i]);
-        }
-        for (int i = 0; i < n; i++)
-            end_block(t, p->quant, block, i, sum[i], total[i]);
-        codes += units * 64;
-        terms += units * 8;
-    }
-    for (int i = 0; i < n; i++)
-        for (int half = 0; half < 2; half++)
-            _mm256_storeu_ps(p->out + (size_t)(t->token + i) * p->out_stride + (size_t)t->tile * TILE_ROWS + 8 * half,
-                             total[i][half]);
+    __m256i codes[8];
+    load_codes(run->codes, kind.kind, kind.n_codes, codes);
+    run->codes += kind.n_codes * 32;
+    run_tokens(run, codes, group, block, terms, kind);
 }
 
-INLINE void q8_tile(const Tile *t, const Product *p, const int n)
+/* A block in runs: n_codes * 4 values of 4 bits, n_codes * 2 of 8; either way n_codes * 4 bytes of terms. */
+INLINE void run_block(TileRun *run, int block, RunKind kind)
 {
-    const uint8_t *codes = t->codes;
-    const int8_t *terms = t->terms;
-    const __m256i mask = _mm256_set1_epi16(255);
-    int units = t->m->form.block / 4;
-    __m256 total[TOKENS][2];
-    for (int i = 0; i < n; i++)
-        total[i][0] = total[i][1] = _mm256_setzero_ps();
-    for (int block = 0; block < t->m->form.n_blocks; block++) {
-        __m256i sum[TOKENS][2];
-        for (int i = 0; i < n; i++)
-            sum[i][0] = sum[i][1] = _mm256_setzero_si256();
-        for (int u = 0; u < units; u++, codes += 64, terms += 8)
-            for (int half = 0; half < 2; half++) {
-                __m256i word = load_bytes(codes + 32 * half);
-                __m256i even = _mm256_and_si256(word, mask), odd = _mm256_srli_epi16(word, 8);
-                for (int i = 0; i < n; i++) {
-                    const int8_t *x = terms + (size_t)i * 2 * t->stride;
-                    __m256i product = _mm256_add_epi32(_mm256_madd_epi16(even, broadcast_word(x)),
-                                                       _mm256_madd_epi16(odd, broadcast_word(x + 4)));
-                    sum[i][half] = _mm256_add_epi32(sum[i][half], product);
-                }
-            }
-        for (int i = 0; i < n; i++)
-            end_block(t, p->quant, block, i, sum[i], total[i]);
+    const Activations *x = run->p->quant;
+    Group group = load_group(run, block);
+    int size = x->form.block * (kind.kind == MATRIX_Q4 ? 1 : 2), step = 4 * kind.n_codes;
+    const int8_t *terms = x->terms + (size_t)block * (size_t)x->n_tokens * 2 * (size_t)x->form.block;
+    if (step == size) {
+        kind.first = kind.last = true;
+        run_part(run, &group, block, terms, kind);
+        return;
     }
-    for (int i = 0; i < n; i++)
-        for (int half = 0; half < 2; half++)
-            _mm256_storeu_ps(p->out + (size_t)(t->token + i) * p->out_stride + (size_t)t->tile * TILE_ROWS + 8 * half,
-                             total[i][half]);
+    kind.last = false;
+    kind.first = true;
+    run_part(run, &group, block, terms, kind);
+    kind.first = false;
+    int place = step;
+    for (; place + step < size; place += step)
+        run_part(run, &group, block, terms + place, kind);
+    kind.last = true;
+    run_part(run, &group, block, terms + place, kind);
 }
 
-static Tile tile_at(const Product *p, int tile, int token)
+INLINE void run_matrix(TileRun *run, const RunKind kind)
 {
+    const Product *p = run->p;
     const Matrix *m = p->matrix;
-    size_t places = (size_t)m->form.n_blocks * (size_t)m->form.block;
-    size_t tile_bytes = places * TILE_ROWS / (m->kind == MATRIX_Q4 ? 2 : 1);
-    return (Tile){.m = m,
-                  .codes = m->codes + (size_t)tile * tile_bytes,
-                  .terms = p->quant->terms + (size_t)token * p->quant->stride * 2,
-                  .stride = p->quant->stride,
-                  .tile = tile,
-                  .token = token};
-}
-
-static void q4(const Product *p, int tile, int tile_end, int token, int token_end)
-{
-    for (; tile < tile_end; tile++) {
-        int t = token;
-        for (; t + TOKENS <= token_end; t += TOKENS) {
-            Tile at = tile_at(p, tile, t);
-            q4_tile(&at, p, TOKENS);
-        }
-        for (; t < token_end; t++) {
-            Tile at = tile_at(p, tile, t);
-            q4_tile(&at, p, 1);
-        }
+    size_t tile_bytes = (size_t)m->form.n_blocks * (size_t)m->form.block * (kind.kind == MATRIX_Q4 ? 8 : 16);
+    for (run->half = 0; run->half < 2; run->half++) {
+        run->codes = m->codes + (size_t)run->tile * tile_bytes + 32 * run->half;
+        for (int t = 0; t < run->n; t++)
+            run->total[t] = _mm256_setzero_ps();
+        for (int block = 0; block < m->form.n_blocks; block++)
+            run_block(run, block, kind);
+        for (int t = 0; t < run->n; t++)
+            _mm256_storeu_ps(p->out + (size_t)t * p->out_stride + (size_t)run->tile * TILE_ROWS + 8 * run->half,
+                             run->total[t]);
     }
 }
 
-static void q8(const Product *p, int tile, int tile_end, int token, int token_end)
+/* The same for each kind of offset, so that the loops hold no question that has one answer. */
+INLINE void run_offset(TileRun *run, RunKind kind)
 {
-    for (; tile < tile_end; tile++) {
-        int t = token;
-        for (; t + TOKENS <= token_end; t += TOKENS) {
-            Tile at = tile_at(p, tile, t);
-            q8_tile(&at, p, TOKENS);
-        }
-        for (; t < token_end; t++) {
-            Tile at = tile_at(p, tile, t);
-            q8_tile(&at, p, 1);
-        }
+    switch (run->p->matrix->offset) {
+    case OFFSET_CONSTANT:
+        kind.offset = OFFSET_CONSTANT;
+        run_matrix(run, kind);
+        break;
+    case OFFSET_ZEROS:
+        kind.offset = OFFSET_ZEROS;
+        run_matrix(run, kind);
+        break;
+    default:
+        kind.offset = OFFSET_MINS;
+        run_matrix(run, kind);
     }
+}
+
+static void q4(const Product *p, int tile, int tile_end, int n)
+{
+    TileRun run; /* large: nothing more is cleared than is used */
+    run.p = p;
+    run.n = n;
+    for (run.tile = tile; run.tile < tile_end; run.tile++) {
+        if (p->matrix->form.block >= 32)
+            run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 8});
+        else
+            run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 2});
+    }
+}
+
+static void q8(const Product *p, int tile, int tile_end, int n)
+{
+    TileRun run;
+    run.p = p;
+    run.n = n;
+    for (run.tile = tile; run.tile < tile_end; run.tile++)
+        run_matrix(&run, (RunKind){.kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .n_codes = 8});
 }
 
 /* ---- dense -------------------------------------------------------------------------------------------------------- */
@@ -255,34 +276,34 @@ INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, c
             p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r][i]);
 }
 
-INLINE void dense_rows(const Product *p, int row, int row_end, int token, int token_end, MatrixKind kind)
+INLINE void dense_rows(const Product *p, int row, int row_end, int n, MatrixKind kind)
 {
     for (; row + DENSE_ROWS <= row_end; row += DENSE_ROWS) {
-        int t = token;
-        for (; t + TOKENS <= token_end; t += TOKENS)
+        int t = 0;
+        for (; t + TOKENS <= n; t += TOKENS)
             dense_block(p, row, t, kind, DENSE_ROWS, TOKENS);
-        for (; t < token_end; t++)
+        for (; t < n; t++)
             dense_block(p, row, t, kind, DENSE_ROWS, 1);
     }
     for (; row < row_end; row++)
-        for (int t = token; t < token_end; t++)
+        for (int t = 0; t < n; t++)
             dense_block(p, row, t, kind, 1, 1);
 }
 
-static void dense(const Product *p, int tile, int tile_end, int token, int token_end)
+static void dense(const Product *p, int tile, int tile_end, int n)
 {
     int row = tile * TILE_ROWS, row_end = tile_end * TILE_ROWS;
     for (int r = p->matrix->n_out; r < row_end; r++)
-        for (int t = token; t < token_end; t++)
+        for (int t = 0; t < n; t++)
             p->out[(size_t)t * p->out_stride + (size_t)r] = 0;
     if (row_end > p->matrix->n_out)
         row_end = p->matrix->n_out;
     if (p->matrix->kind == MATRIX_F32)
-        dense_rows(p, row, row_end, token, token_end, MATRIX_F32);
+        dense_rows(p, row, row_end, n, MATRIX_F32);
     else if (p->matrix->kind == MATRIX_F16)
-        dense_rows(p, row, row_end, token, token_end, MATRIX_F16);
+        dense_rows(p, row, row_end, n, MATRIX_F16);
     else
-        dense_rows(p, row, row_end, token, token_end, MATRIX_BF16);
+        dense_rows(p, row, row_end, n, MATRIX_BF16);
 }
 
 /* ---- attention ---------------------------------------------------------------------------------------------------- */

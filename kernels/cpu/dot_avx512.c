@@ -7,7 +7,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TOKENS = 4, DENSE_ROWS = 4 };
+enum { TOKENS = 4, DENSE_ROWS = 4, PREFETCH = 2048 /* bytes ahead of a single token's codes */ };
 
 /* ---- tiles -------------------------------------------------------------------------------------------------------- */
 
@@ -21,146 +21,273 @@ INLINE __m512 load_values(const uint8_t *vector, DType type)
     return _mm512_castsi512_ps(_mm512_slli_epi32(half, 16));
 }
 
-INLINE __m512i broadcast_word(const int8_t *from)
+INLINE __m512i broadcast_word(const void *from)
 {
     int32_t word;
     memcpy(&word, from, sizeof word);
     return _mm512_set1_epi32(word);
 }
 
-/* What a tile's kernel needs to know, out of the structs. */
+/* One or two neighbouring tiles on their way through a batch. */
 typedef struct {
-    const Matrix *m;
-    const uint8_t *codes;
-    const int8_t *terms; /* of the first token */
-    size_t stride;
-    int tile, token;
-} Tile;
+    const Product *p;
+    int tile, n; /* tokens */
+    const uint8_t *codes[2];
+    __m512 total[2][BATCH_MAX];
+    __m512i part[2][BATCH_MAX]; /* of a block that is longer than a run */
+} TileRun;
 
-INLINE void end_block(const Tile *t, const Activations *x, int block, int i, __m512i sum, __m512 *total)
+/* What a block's group brings along, for each tile. */
+typedef struct {
+    __m512 scale[2], min[2];
+    __m512i zero[2];
+} Group;
+
+INLINE Group load_group(const TileRun *run, int block, const int tiles)
 {
-    const Matrix *m = t->m;
-    int group = m->block_group ? m->block_group[block] : block;
-    size_t at = ((size_t)t->tile * (size_t)m->n_groups + (size_t)group) * TILE_ROWS;
-    size_t x_at = (size_t)(t->token + i) * (size_t)m->form.n_blocks + (size_t)block;
-    __m512 scale = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type);
-    int32_t x_sum = x->sum[x_at];
-    if (m->offset == OFFSET_CONSTANT)
-        sum = _mm512_sub_epi32(sum, _mm512_set1_epi32(x_sum * (m->kind == MATRIX_Q4 ? 8 : 128)));
-    if (m->offset == OFFSET_ZEROS) {
-        __m512i zero = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(m->zeros + at)));
-        sum = _mm512_sub_epi32(sum, _mm512_mullo_epi32(zero, _mm512_set1_epi32(x_sum)));
+    const Matrix *m = run->p->matrix;
+    Group group = {0};
+    int index = m->block_group ? m->block_group[block] : block;
+    for (int i = 0; i < tiles; i++) {
+        size_t at = ((size_t)(run->tile + i) * (size_t)m->n_groups + (size_t)index) * TILE_ROWS;
+        group.scale[i] = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type);
+        if (m->offset == OFFSET_ZEROS)
+            group.zero[i] = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(m->zeros + at)));
+        if (m->offset == OFFSET_MINS)
+            group.min[i] = load_values(m->mins + at * 2, DTYPE_F16);
     }
-    __m512 x_scale = _mm512_set1_ps(x->scale[x_at]);
-    *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(scale, x_scale), *total);
-    if (m->offset == OFFSET_MINS) {
-        __m512 min = load_values(m->mins + at * 2, DTYPE_F16);
-        *total = _mm512_fmadd_ps(min, _mm512_set1_ps((float)x_sum * x->scale[x_at]), *total);
-    }
+    return group;
 }
 
-INLINE void q4_tile(const Tile *t, const Product *p, const int n)
+/* n_codes vectors of bytes out of a tile: a run of 4 * n_codes values of k. */
+INLINE void load_codes(const uint8_t *from, MatrixKind kind, const int n_codes, __m512i codes[8])
 {
-    const Activations *x = p->quant;
     const __m512i mask = _mm512_set1_epi8(15);
-    const uint8_t *codes = t->codes;
-    const int8_t *terms = t->terms;
-    int units = t->m->form.block / 8;
-    __m512 total[TOKENS];
-    for (int i = 0; i < n; i++)
-        total[i] = _mm512_setzero_ps();
-    for (int block = 0; block < t->m->form.n_blocks; block++) {
-        __m512i high[TOKENS], low[TOKENS];
-        for (int i = 0; i < n; i++)
-            high[i] = low[i] = _mm512_setzero_si512();
-        for (int u = 0; u < units; u++, codes += 64, terms += 8) {
-            __m512i word = _mm512_loadu_si512(codes);
-            __m512i first = _mm512_and_si512(word, mask);
-            __m512i second = _mm512_and_si512(_mm512_srli_epi16(word, 4), mask);
-            for (int i = 0; i < n; i++) {
-                const int8_t *h = terms + (size_t)i * 2 * t->stride, *l = h + t->stride;
-                high[i] = _mm512_dpbusd_epi32(high[i], first, broadcast_word(h));
-                low[i] = _mm512_dpbusd_epi32(low[i], first, broadcast_word(l));
-                high[i] = _mm512_dpbusd_epi32(high[i], second, broadcast_word(h + 4));
-                low[i] = _mm512_dpbusd_epi32(low[i], second, broadcast_word(l + 4));
-            }
-        }
-        for (int i = 0; i < n; i++)
-            end_block(t, x, block, i, _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]), &total[i]);
+    if (kind == MATRIX_Q8) {
+        for (int j = 0; j < n_codes; j++)
+            codes[j] = _mm512_loadu_si512(from + j * 64);
+        return;
     }
-    for (int i = 0; i < n; i++)
-        _mm512_storeu_ps(p->out + (size_t)(t->token + i) * p->out_stride + (size_t)t->tile * TILE_ROWS, total[i]);
+    for (int j = 0; j < n_codes; j += 2) {
+        __m512i word = _mm512_loadu_si512(from + j * 32);
+        codes[j] = _mm512_and_si512(word, mask);
+        codes[j + 1] = _mm512_and_si512(_mm512_srli_epi16(word, 4), mask);
+    }
 }
 
-INLINE void q8_tile(const Tile *t, const Product *p, const int n)
+/* How a run of codes is used. */
+typedef struct {
+    MatrixKind kind;
+    MatrixOffset offset;
+    int tiles, n_codes;
+    bool first, last; /* of its block */
+} RunKind;
+
+/* The run's products for every token.  terms: of the first token, at this run; the codes stay in registers. */
+INLINE void run_tokens(TileRun *run, const __m512i codes[2][8], const Group *group, int block, const int8_t *terms,
+                       const RunKind kind)
 {
-    const Activations *x = p->quant;
-    const uint8_t *codes = t->codes;
-    const int8_t *terms = t->terms;
-    int units = t->m->form.block / 4;
-    __m512 total[TOKENS];
-    for (int i = 0; i < n; i++)
-        total[i] = _mm512_setzero_ps();
-    for (int block = 0; block < t->m->form.n_blocks; block++) {
-        __m512i high[TOKENS], low[TOKENS];
-        for (int i = 0; i < n; i++)
-            high[i] = low[i] = _mm512_setzero_si512();
-        for (int u = 0; u < units; u++, codes += 64, terms += 4) {
-            __m512i word = _mm512_loadu_si512(codes);
-            for (int i = 0; i < n; i++) {
-                const int8_t *h = terms + (size_t)i * 2 * t->stride;
-                high[i] = _mm512_dpbusd_epi32(high[i], word, broadcast_word(h));
-                low[i] = _mm512_dpbusd_epi32(low[i], word, broadcast_word(h + t->stride));
+    const Activations *x = run->p->quant;
+    size_t at = (size_t)block * (size_t)x->n_tokens, size = (size_t)x->form.block;
+    for (int t = 0; t < run->n; t++, terms += 2 * size) {
+        __m512i high[2], low[2], less_sum = _mm512_set1_epi32(x->less_sum[at + (size_t)t]);
+        for (int i = 0; i < kind.tiles; i++) {
+            high[i] = _mm512_setzero_si512();
+            low[i] = kind.first ? _mm512_setzero_si512() : run->part[i][t];
+            if (kind.first && kind.offset == OFFSET_CONSTANT)
+                low[i] = _mm512_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7);
+            if (kind.first && kind.offset == OFFSET_ZEROS)
+                low[i] = _mm512_mullo_epi32(group->zero[i], less_sum);
+        }
+#pragma GCC unroll 8
+        for (int j = 0; j < kind.n_codes; j++) {
+            __m512i high_term = broadcast_word(terms + 4 * j), low_term = broadcast_word(terms + size + 4 * j);
+            for (int i = 0; i < kind.tiles; i++) {
+                high[i] = _mm512_dpbusd_epi32(high[i], codes[i][j], high_term);
+                low[i] = _mm512_dpbusd_epi32(low[i], codes[i][j], low_term);
             }
         }
-        for (int i = 0; i < n; i++)
-            end_block(t, x, block, i, _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]), &total[i]);
+        __m512 x_scale = _mm512_set1_ps(x->scale[at + (size_t)t]);
+        for (int i = 0; i < kind.tiles; i++) {
+            __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]);
+            if (!kind.last) {
+                run->part[i][t] = sum;
+                continue;
+            }
+            __m512 scale = _mm512_mul_ps(group->scale[i], x_scale);
+            run->total[i][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, run->total[i][t]);
+            if (kind.offset == OFFSET_MINS)
+                run->total[i][t] =
+                    _mm512_fmadd_ps(group->min[i], _mm512_set1_ps(x->scaled_sum[at + (size_t)t]), run->total[i][t]);
+        }
     }
-    for (int i = 0; i < n; i++)
-        _mm512_storeu_ps(p->out + (size_t)(t->token + i) * p->out_stride + (size_t)t->tile * TILE_ROWS, total[i]);
 }
 
-static Tile tile_at(const Product *p, int tile, int token)
+INLINE void run_part(TileRun *run, const Group *group, int block, const int8_t *terms, const RunKind kind)
 {
+    __m512i codes[2][8];
+    for (int i = 0; i < kind.tiles; i++) {
+        load_codes(run->codes[i], kind.kind, kind.n_codes, codes[i]);
+        run->codes[i] += kind.n_codes * (kind.kind == MATRIX_Q4 ? 32 : 64);
+    }
+    run_tokens(run, codes, group, block, terms, kind);
+}
+
+/* A block in runs of 4 * n_codes values. */
+INLINE void run_block(TileRun *run, int block, RunKind kind)
+{
+    const Activations *x = run->p->quant;
+    Group group = load_group(run, block, kind.tiles);
+    int size = x->form.block, step = 4 * kind.n_codes;
+    const int8_t *terms = x->terms + (size_t)block * (size_t)x->n_tokens * 2 * (size_t)size;
+    if (step == size) {
+        kind.first = kind.last = true;
+        run_part(run, &group, block, terms, kind);
+        return;
+    }
+    kind.last = false;
+    kind.first = true;
+    run_part(run, &group, block, terms, kind);
+    kind.first = false;
+    int place = step;
+    for (; place + step < size; place += step)
+        run_part(run, &group, block, terms + place, kind);
+    kind.last = true;
+    run_part(run, &group, block, terms + place, kind);
+}
+
+INLINE void run_matrix(TileRun *run, const RunKind kind)
+{
+    const Product *p = run->p;
     const Matrix *m = p->matrix;
-    size_t places = (size_t)m->form.n_blocks * (size_t)m->form.block;
-    size_t tile_bytes = places * TILE_ROWS / (m->kind == MATRIX_Q4 ? 2 : 1);
-    return (Tile){.m = m,
-                  .codes = m->codes + (size_t)tile * tile_bytes,
-                  .terms = p->quant->terms + (size_t)token * p->quant->stride * 2,
-                  .stride = p->quant->stride,
-                  .tile = tile,
-                  .token = token};
+    size_t tile_bytes = (size_t)m->form.n_blocks * (size_t)m->form.block * (kind.kind == MATRIX_Q4 ? 8 : 16);
+    for (int i = 0; i < kind.tiles; i++) {
+        run->codes[i] = m->codes + (size_t)(run->tile + i) * tile_bytes;
+        for (int t = 0; t < run->n; t++)
+            run->total[i][t] = _mm512_setzero_ps();
+    }
+    for (int block = 0; block < m->form.n_blocks; block++)
+        run_block(run, block, kind);
+    for (int i = 0; i < kind.tiles; i++)
+        for (int t = 0; t < run->n; t++)
+            _mm512_storeu_ps(p->out + (size_t)t * p->out_stride + (size_t)(run->tile + i) * TILE_ROWS, run->total[i][t]);
 }
 
-static void q4(const Product *p, int tile, int tile_end, int token, int token_end)
+/* A single token: sums stay in registers, and memory is asked for ahead of its use. */
+INLINE void single_token(TileRun *run, const RunKind kind)
 {
-    for (; tile < tile_end; tile++) {
-        int t = token;
-        for (; t + TOKENS <= token_end; t += TOKENS) {
-            Tile at = tile_at(p, tile, t);
-            q4_tile(&at, p, TOKENS);
+    const Product *p = run->p;
+    const Activations *x = p->quant;
+    int n_blocks = x->form.n_blocks, size = x->form.block, step = 4 * kind.n_codes;
+    size_t step_bytes = (size_t)kind.n_codes * (kind.kind == MATRIX_Q4 ? 32 : 64);
+    size_t tile_bytes = (size_t)n_blocks * (size_t)(size / step) * step_bytes;
+    const uint8_t *from[2];
+    const int8_t *terms = x->terms;
+    __m512 total[2];
+    for (int i = 0; i < kind.tiles; i++) {
+        from[i] = p->matrix->codes + (size_t)(run->tile + i) * tile_bytes;
+        total[i] = _mm512_setzero_ps();
+    }
+    for (int block = 0; block < n_blocks; block++, terms += size) {
+        Group group = load_group(run, block, kind.tiles);
+        __m512i high[2], low[2], less_sum = _mm512_set1_epi32(x->less_sum[block]);
+        for (int i = 0; i < kind.tiles; i++) {
+            high[i] = low[i] = _mm512_setzero_si512();
+            if (kind.offset == OFFSET_CONSTANT)
+                low[i] = _mm512_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7);
+            if (kind.offset == OFFSET_ZEROS)
+                low[i] = _mm512_mullo_epi32(group.zero[i], less_sum);
         }
-        for (; t < token_end; t++) {
-            Tile at = tile_at(p, tile, t);
-            q4_tile(&at, p, 1);
+        for (int place = 0; place < size; place += step, terms += step)
+            for (int i = 0; i < kind.tiles; i++) {
+                __m512i codes[8];
+                load_codes(from[i], kind.kind, kind.n_codes, codes);
+                for (size_t line = 0; line < step_bytes; line += 64)
+                    _mm_prefetch((const char *)from[i] + PREFETCH + line, _MM_HINT_T0);
+                from[i] += step_bytes;
+#pragma GCC unroll 8
+                for (int j = 0; j < kind.n_codes; j++) {
+                    high[i] = _mm512_dpbusd_epi32(high[i], codes[j], broadcast_word(terms + 4 * j));
+                    low[i] = _mm512_dpbusd_epi32(low[i], codes[j], broadcast_word(terms + size + 4 * j));
+                }
+            }
+        for (int i = 0; i < kind.tiles; i++) {
+            __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]);
+            __m512 scale = _mm512_mul_ps(group.scale[i], _mm512_set1_ps(x->scale[block]));
+            total[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, total[i]);
+            if (kind.offset == OFFSET_MINS)
+                total[i] = _mm512_fmadd_ps(group.min[i], _mm512_set1_ps(x->scaled_sum[block]), total[i]);
         }
+    }
+    for (int i = 0; i < kind.tiles; i++)
+        _mm512_storeu_ps(p->out + (size_t)(run->tile + i) * TILE_ROWS, total[i]);
+}
+
+INLINE void run_kind(TileRun *run, const RunKind kind, const bool single)
+{
+    if (single)
+        single_token(run, kind);
+    else
+        run_matrix(run, kind);
+}
+
+/* One copy of the loops for each kind of offset and size of block, so that they hold no question with one answer. */
+INLINE void run_offset(TileRun *run, RunKind kind, const bool single)
+{
+    switch (run->p->matrix->offset) {
+    case OFFSET_CONSTANT:
+        kind.offset = OFFSET_CONSTANT;
+        run_kind(run, kind, single);
+        break;
+    case OFFSET_ZEROS:
+        kind.offset = OFFSET_ZEROS;
+        run_kind(run, kind, single);
+        break;
+    default:
+        kind.offset = OFFSET_MINS;
+        run_kind(run, kind, single);
     }
 }
 
-static void q8(const Product *p, int tile, int tile_end, int token, int token_end)
+INLINE void run_q4(TileRun *run, const int tiles, const bool single)
 {
-    for (; tile < tile_end; tile++) {
-        int t = token;
-        for (; t + TOKENS <= token_end; t += TOKENS) {
-            Tile at = tile_at(p, tile, t);
-            q8_tile(&at, p, TOKENS);
-        }
-        for (; t < token_end; t++) {
-            Tile at = tile_at(p, tile, t);
-            q8_tile(&at, p, 1);
-        }
-    }
+    if (run->p->matrix->form.block >= 32)
+        run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 8}, single);
+    else /* groups of 8, 16, 24: rare */
+        run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 2}, single);
+}
+
+INLINE void run_q8(TileRun *run, const int tiles, const bool single)
+{
+    run_kind(run, (RunKind){.kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .tiles = tiles, .n_codes = 8}, single);
+}
+
+static void q4(const Product *p, int tile, int tile_end, int n)
+{
+    TileRun run; /* large: nothing more is cleared than is used */
+    run.p = p;
+    run.n = n;
+    for (run.tile = tile; run.tile + 2 <= tile_end; run.tile += 2)
+        if (n == 1)
+            run_q4(&run, 2, true);
+        else
+            run_q4(&run, 2, false);
+    if (run.tile < tile_end)
+        run_q4(&run, 1, false);
+}
+
+static void q8(const Product *p, int tile, int tile_end, int n)
+{
+    TileRun run;
+    run.p = p;
+    run.n = n;
+    for (run.tile = tile; run.tile + 2 <= tile_end; run.tile += 2)
+        if (n == 1)
+            run_q8(&run, 2, true);
+        else
+            run_q8(&run, 2, false);
+    if (run.tile < tile_end)
+        run_q8(&run, 1, false);
 }
 
 /* ---- dense -------------------------------------------------------------------------------------------------------- */
@@ -211,34 +338,34 @@ INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, c
             p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r][i]);
 }
 
-INLINE void dense_rows(const Product *p, int row, int row_end, int token, int token_end, MatrixKind kind)
+INLINE void dense_rows(const Product *p, int row, int row_end, int n, MatrixKind kind)
 {
     for (; row + DENSE_ROWS <= row_end; row += DENSE_ROWS) {
-        int t = token;
-        for (; t + TOKENS <= token_end; t += TOKENS)
+        int t = 0;
+        for (; t + TOKENS <= n; t += TOKENS)
             dense_block(p, row, t, kind, DENSE_ROWS, TOKENS);
-        for (; t < token_end; t++)
+        for (; t < n; t++)
             dense_block(p, row, t, kind, DENSE_ROWS, 1);
     }
     for (; row < row_end; row++)
-        for (int t = token; t < token_end; t++)
+        for (int t = 0; t < n; t++)
             dense_block(p, row, t, kind, 1, 1);
 }
 
-static void dense(const Product *p, int tile, int tile_end, int token, int token_end)
+static void dense(const Product *p, int tile, int tile_end, int n)
 {
     int row = tile * TILE_ROWS, row_end = tile_end * TILE_ROWS;
     for (int r = p->matrix->n_out; r < row_end; r++)
-        for (int t = token; t < token_end; t++)
+        for (int t = 0; t < n; t++)
             p->out[(size_t)t * p->out_stride + (size_t)r] = 0;
     if (row_end > p->matrix->n_out)
         row_end = p->matrix->n_out;
     if (p->matrix->kind == MATRIX_F32)
-        dense_rows(p, row, row_end, token, token_end, MATRIX_F32);
+        dense_rows(p, row, row_end, n, MATRIX_F32);
     else if (p->matrix->kind == MATRIX_F16)
-        dense_rows(p, row, row_end, token, token_end, MATRIX_F16);
+        dense_rows(p, row, row_end, n, MATRIX_F16);
     else
-        dense_rows(p, row, row_end, token, token_end, MATRIX_BF16);
+        dense_rows(p, row, row_end, n, MATRIX_BF16);
 }
 
 /* ---- attention ---------------------------------------------------------------------------------------------------- */

@@ -20,11 +20,6 @@ static size_t type_bytes(DType type)
     return type == DTYPE_F32 ? 4 : 2;
 }
 
-static int32_t term(const Activations *x, const int8_t *terms, size_t place)
-{
-    return 256 * terms[place] + terms[x->stride + place];
-}
-
 /* sum[r] += product of one unit's words with eight activations, in the matrix's order */
 static void q4_unit(const uint8_t *unit, const int32_t *value, int32_t sum[TILE_ROWS])
 {
@@ -52,21 +47,20 @@ static size_t group_at(const Matrix *m, int tile, int block)
     return ((size_t)tile * (size_t)m->n_groups + (size_t)group) * TILE_ROWS;
 }
 
-static void add_block(const Product *p, int tile, int block, int token, const int32_t *sum, float *total)
+static void add_block(const Product *p, int tile, int block, size_t x_at, const int32_t *sum, float *total)
 {
     const Matrix *m = p->matrix;
-    size_t at = group_at(m, tile, block), x_at = (size_t)token * (size_t)m->form.n_blocks + (size_t)block;
+    size_t at = group_at(m, tile, block);
     const uint8_t *scales = m->scales + at * type_bytes(m->scale_type);
-    float x_scale = p->quant->scale[x_at];
-    int32_t x_sum = p->quant->sum[x_at];
-    int32_t constant = m->kind == MATRIX_Q4 ? 8 : 128;
+    float x_scale = p->quant->scale[x_at], scaled_sum = p->quant->scaled_sum[x_at];
+    int32_t less_sum = p->quant->less_sum[x_at], constant = m->kind == MATRIX_Q4 ? 8 : 128;
     for (int r = 0; r < TILE_ROWS; r++) {
-        int32_t offset = m->offset == OFFSET_CONSTANT ? constant * x_sum : 0;
+        int32_t zero = m->offset == OFFSET_CONSTANT ? constant : 0;
         if (m->offset == OFFSET_ZEROS)
-            offset = m->zeros[at + (size_t)r] * x_sum;
-        total[r] = fmaf((float)(sum[r] - offset), lane_value(scales, m->scale_type, r) * x_scale, total[r]);
+            zero = m->zeros[at + (size_t)r];
+        total[r] = fmaf((float)(sum[r] + zero * less_sum), lane_value(scales, m->scale_type, r) * x_scale, total[r]);
         if (m->offset == OFFSET_MINS)
-            total[r] = fmaf(half_load(m->mins + 2 * (at + (size_t)r)), (float)x_sum * x_scale, total[r]);
+            total[r] = fmaf(half_load(m->mins + 2 * (at + (size_t)r)), scaled_sum, total[r]);
     }
 }
 
@@ -74,30 +68,30 @@ static void tile_product(const Product *p, int tile, int token, float *total)
 {
     const Matrix *m = p->matrix;
     const Activations *x = p->quant;
-    const int8_t *terms = x->terms + (size_t)token * x->stride * 2;
-    int per_unit = m->kind == MATRIX_Q4 ? 8 : 4;
-    int units = m->form.block / per_unit;
-    const uint8_t *unit = m->codes + (size_t)tile * (size_t)m->form.n_blocks * (size_t)units * 64;
-    size_t place = 0;
+    int size = m->form.block, per_unit = m->kind == MATRIX_Q4 ? 8 : 4;
+    size_t tile_units = (size_t)m->form.n_blocks * (size_t)(size / per_unit);
+    const uint8_t *unit = m->codes + (size_t)tile * tile_units * 64;
     for (int block = 0; block < m->form.n_blocks; block++) {
+        size_t x_at = (size_t)block * (size_t)x->n_tokens + (size_t)token;
+        const int8_t *high = x->terms + x_at * 2 * (size_t)size, *low = high + size;
         int32_t sum[TILE_ROWS] = {0};
-        for (int u = 0; u < units; u++, unit += 64) {
+        for (int place = 0; place < size; place += per_unit, unit += 64) {
             int32_t value[8];
             for (int j = 0; j < per_unit; j++)
-                value[j] = term(x, terms, place++);
+                value[j] = 256 * high[place + j] + low[place + j];
             if (m->kind == MATRIX_Q4)
                 q4_unit(unit, value, sum);
             else
                 q8_unit(unit, value, sum);
         }
-        add_block(p, tile, block, token, sum, total);
+        add_block(p, tile, block, x_at, sum, total);
     }
 }
 
-static void tiles(const Product *p, int tile, int tile_end, int token, int token_end)
+static void tiles(const Product *p, int tile, int tile_end, int n)
 {
     for (; tile < tile_end; tile++)
-        for (int t = token; t < token_end; t++) {
+        for (int t = 0; t < n; t++) {
             float total[TILE_ROWS] = {0};
             tile_product(p, tile, t, total);
             memcpy(p->out + (size_t)t * p->out_stride + (size_t)tile * TILE_ROWS, total, sizeof total);
@@ -127,10 +121,10 @@ static float dense_row(const Matrix *m, int row, const float *x)
     return fold_lanes(lane);
 }
 
-static void dense(const Product *p, int tile, int tile_end, int token, int token_end)
+static void dense(const Product *p, int tile, int tile_end, int n)
 {
     for (int row = tile * TILE_ROWS; row < tile_end * TILE_ROWS; row++)
-        for (int t = token; t < token_end; t++) {
+        for (int t = 0; t < n; t++) {
             float value = row < p->matrix->n_out ? dense_row(p->matrix, row, p->dense + (size_t)t * p->dense_stride) : 0;
             p->out[(size_t)t * p->out_stride + (size_t)row] = value;
         }

@@ -179,11 +179,11 @@ static void heads_item(void *arg, int token, int thread)
 
 /* ---- steps of a layer --------------------------------------------------------------------------------------------- */
 
-static void set_forms(Scratch *scratch, const MatrixInput *input)
+static void set_forms(Scratch *scratch, const MatrixInput *input, int n)
 {
     for (int i = 0; i < input->n_sets; i++) {
         scratch->act[i].form = input->form[i];
-        scratch->act[i].stride = (size_t)input->form[i].n_blocks * (size_t)input->form[i].block;
+        scratch->act[i].n_tokens = n;
     }
 }
 
@@ -196,14 +196,14 @@ static void run_norm(Pass *pass, const float *weight, const MatrixInput *input, 
     pass->norm_to = scratch->h;
     pass->norm_to_stride = scratch->hidden;
     pass->input = input;
-    set_forms(scratch, input);
+    set_forms(scratch, input, n);
     pool_run(pass->backend->pool, n, norm_item, pass);
 }
 
 static void run_quantise(Pass *pass, PoolItem *item, const MatrixInput *input, int n)
 {
     pass->input = input;
-    set_forms(&pass->loaded->scratch, input);
+    set_forms(&pass->loaded->scratch, input, n);
     pool_run(pass->backend->pool, n, item, pass);
 }
 

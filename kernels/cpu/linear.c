@@ -48,11 +48,11 @@ static void linear_item(void *arg, int item, int thread)
     if (tile_end > p->matrix->n_tiles)
         tile_end = p->matrix->n_tiles;
     if (p->matrix->kind == MATRIX_Q4)
-        run->isa->q4(p, tile, tile_end, 0, run->job->n_tokens);
+        run->isa->q4(p, tile, tile_end, run->job->n_tokens);
     else if (p->matrix->kind == MATRIX_Q8)
-        run->isa->q8(p, tile, tile_end, 0, run->job->n_tokens);
+        run->isa->q8(p, tile, tile_end, run->job->n_tokens);
     else
-        run->isa->dense(p, tile, tile_end, 0, run->job->n_tokens);
+        run->isa->dense(p, tile, tile_end, run->job->n_tokens);
     finish_rows(run, p, tile, tile_end);
 }
 

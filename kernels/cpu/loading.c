@@ -283,7 +283,8 @@ static size_t lay_out_scratch(const CpuLoaded *loaded, Scratch *s, uint8_t *memo
     for (int i = 0; i < sets; i++) {
         s->act[i].terms = carve(&next, n * places * 2);
         s->act[i].scale = carve(&next, n * blocks * sizeof(float));
-        s->act[i].sum = carve(&next, n * blocks * sizeof(int32_t));
+        s->act[i].less_sum = carve(&next, n * blocks * sizeof(int32_t));
+        s->act[i].scaled_sum = carve(&next, n * blocks * sizeof(float));
     }
     return next.used;
 }

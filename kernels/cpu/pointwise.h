@@ -160,33 +160,44 @@ static inline const float *block_inputs(const float *x, const ActForm *form, int
     return buffer;
 }
 
+/* One block of `size` values; size is a constant where it matters, for the compiler's sake. */
+static inline uint32_t quantise_block(const float *input, int size, ActOrder order, const Activations *to, size_t at)
+{
+    int32_t value[BLOCK_MAX], sum = 0;
+    int8_t *terms = to->terms + at * 2 * (size_t)size;
+    uint32_t largest = largest_bits(input, size);
+    float inverse, scale = block_scale(largest, &inverse);
+    for (int i = 0; i < size; i++) {
+        value[i] = inverse == 0 ? 0 : quantise_value(input[i], inverse);
+        sum += value[i];
+    }
+    to->scale[at] = scale;
+    to->less_sum[at] = -sum;
+    to->scaled_sum[at] = (float)sum * scale;
+    if (order != ORDER_WORDS) {
+        place_block(value, size, order, terms, terms + size);
+        return largest;
+    }
+    for (int i = 0; i < size; i++) {
+        int16_t word = (int16_t)value[i];
+        memcpy(terms + 2 * order_place(ORDER_WORDS, i), &word, sizeof word);
+    }
+    return largest;
+}
+
 static inline uint32_t pointwise_quantise(const float *x, const Activations *to, int token)
 {
     const ActForm *form = &to->form;
-    size_t at = (size_t)token * to->stride * 2, n_blocks = (size_t)form->n_blocks;
     uint32_t worst = 0;
     for (int block = 0; block < form->n_blocks; block++) {
-        float buffer[BLOCK_MAX], inverse;
-        int32_t value[BLOCK_MAX], sum = 0;
+        float buffer[BLOCK_MAX];
         const float *input = block_inputs(x, form, block, buffer);
-        uint32_t largest = largest_bits(input, form->block);
+        size_t at = (size_t)block * (size_t)to->n_tokens + (size_t)token;
+        uint32_t largest = form->block == 32    ? quantise_block(input, 32, form->order, to, at)
+                           : form->block == 64  ? quantise_block(input, 64, form->order, to, at)
+                           : form->block == 128 ? quantise_block(input, 128, form->order, to, at)
+                                                : quantise_block(input, form->block, form->order, to, at);
         worst = largest > worst ? largest : worst;
-        to->scale[(size_t)token * n_blocks + (size_t)block] = block_scale(largest, &inverse);
-        for (int i = 0; i < form->block; i++) {
-            value[i] = inverse == 0 ? 0 : quantise_value(input[i], inverse);
-            sum += value[i];
-        }
-        to->sum[(size_t)token * n_blocks + (size_t)block] = sum;
-        int8_t *terms = to->terms + at;
-        size_t first = (size_t)block * (size_t)form->block;
-        if (form->order == ORDER_WORDS) {
-            for (int i = 0; i < form->block; i++) {
-                int16_t word = (int16_t)value[i];
-                memcpy(terms + 2 * (first + (size_t)order_place(ORDER_WORDS, i)), &word, sizeof word);
-            }
-        } else {
-            place_block(value, form->block, form->order, terms + first, terms + to->stride + first);
-        }
     }
     return worst;
 }
