@@ -38,3 +38,5 @@ libengine_a_SOURCES += engine/format_template.c
 libengine_a_SOURCES += engine/formats.c
 libengine_a_SOURCES += engine/session.c
 libengine_a_SOURCES += engine/text_stream.c
+libengine_a_SOURCES += engine/locate.c
+libengine_a_SOURCES += engine/verify.c

@@ -9,10 +9,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "engine/directory.h"
+#include "engine/engine.h"
 #include "engine/gguf.h"
 #include "engine/mapping.h"
 #include "engine/safetensors.h"
@@ -26,6 +25,7 @@ struct ModelFile {
     Container container;
     Directory directory; /* unused for GGUF */
     Mapping *maps;
+    size_t *counts; /* tensors of each map */
     size_t n_maps;
     TensorTable table;
     Gguf *gguf;
@@ -36,22 +36,18 @@ const char *modelfile_at(const void *address)
     return mapping_path_at(address);
 }
 
-void modelfile_discard(const void *data, size_t bytes)
+const char *engine_mapped_file(const void *address)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = ((uintptr_t)data + page - 1) / page * page,
-              end = ((uintptr_t)data + bytes) / page * page;
-
-    if (end > start)
-        madvise((void *)start, end - start, MADV_DONTNEED);
+    return mapping_path_at(address);
 }
 
 static bool map_file(ModelFile *file, const char *path, Error *err)
 {
     file->maps = xreallocarray(file->maps, file->n_maps + 1, sizeof *file->maps);
+    file->counts = xreallocarray(file->counts, file->n_maps + 1, sizeof *file->counts);
     if (!mapping_open(&file->maps[file->n_maps], path, err))
         return false;
-    file->n_maps++;
+    file->counts[file->n_maps++] = 0;
     return true;
 }
 
@@ -61,6 +57,7 @@ static bool open_gguf(ModelFile *file, const char *path, Error *err)
         return false;
     file->gguf = gguf_read(&file->maps[0], &file->table, err);
     file->container = CONTAINER_GGUF;
+    file->counts[0] = file->table.n;
     return file->gguf != NULL;
 }
 
@@ -94,25 +91,54 @@ static bool check_index(const ModelFile *file, Error *err)
     return true;
 }
 
+/* Says how many are missing and which is the first. */
+static bool check_present(const Directory *directory, Error *err)
+{
+    const char *first = NULL;
+    Buf path = BUF_INIT;
+    size_t n = 0;
+
+    for (size_t i = 0; i < directory->n_weights; i++) {
+        path_join(&path, directory->path, directory->weights[i]);
+        if (path_exists(buf_cstr(&path)))
+            continue;
+        if (n++ == 0)
+            first = directory->weights[i];
+    }
+    buf_release(&path);
+    return n == 0 || error_set(err, ERR_NOT_FOUND,
+                               P_("%s: %zu of %zu weight files is missing: %s",
+                                  "%s: %zu of %zu weight files are missing, first %s", n),
+                               directory->path, n, directory->n_weights, first);
+}
+
+static bool open_shard(ModelFile *file, const char *name, Error *err)
+{
+    size_t from = file->table.n;
+    Buf path = BUF_INIT;
+    bool ok;
+
+    path_join(&path, file->directory.path, name);
+    ok = map_file(file, buf_cstr(&path), err) &&
+         safetensors_read(&file->maps[file->n_maps - 1], &file->table, err) &&
+         (!file->directory.weight_map || check_shard(file, from, name, err));
+    if (ok)
+        file->counts[file->n_maps - 1] = file->table.n - from;
+    buf_release(&path);
+    return ok;
+}
+
 static bool open_weights(ModelFile *file, Error *err)
 {
     const Directory *directory = &file->directory;
-    Buf path = BUF_INIT;
-    bool ok = true;
 
-    for (size_t i = 0; i < directory->n_weights && ok; i++) {
-        const char *name = directory->weights[i];
-        size_t from = file->table.n;
-        path_join(&path, directory->path, name);
-        if (directory->weight_map && !path_exists(buf_cstr(&path)))
-            ok = error_set(err, ERR_NOT_FOUND, _("%s: shard %s is missing"), directory->path, name);
-        ok = ok && map_file(file, buf_cstr(&path), err) &&
-             safetensors_read(&file->maps[file->n_maps - 1], &file->table, err) &&
-             (!directory->weight_map || check_shard(file, from, name, err));
-    }
-    buf_release(&path);
+    if (!check_present(directory, err))
+        return false;
+    for (size_t i = 0; i < directory->n_weights; i++)
+        if (!open_shard(file, directory->weights[i], err))
+            return false;
     file->container = directory->n_weights ? CONTAINER_SAFETENSORS : CONTAINER_NONE;
-    return ok && tensor_table_finish(&file->table, directory->path, err) &&
+    return tensor_table_finish(&file->table, directory->path, err) &&
            (!directory->weight_map || check_index(file, err));
 }
 
@@ -172,6 +198,7 @@ void modelfile_close(ModelFile *file)
     for (size_t i = 0; i < file->n_maps; i++)
         mapping_close(&file->maps[i]);
     free(file->maps);
+    free(file->counts);
     directory_release(&file->directory);
     free(file->path);
     free(file);
@@ -199,6 +226,16 @@ uint64_t modelfile_bytes(const ModelFile *file)
     for (size_t i = 0; i < file->n_maps; i++)
         bytes += file->maps[i].bytes;
     return bytes;
+}
+
+size_t modelfile_n_files(const ModelFile *file)
+{
+    return file->n_maps;
+}
+
+WeightFile modelfile_file_at(const ModelFile *file, size_t i)
+{
+    return (WeightFile){ file->maps[i].name, file->maps[i].bytes, file->counts[i] };
 }
 
 size_t modelfile_n_tensors(const ModelFile *file)

@@ -52,6 +52,14 @@ const char *modelfile_path(const ModelFile *file);
 /* Base name of the first weight file, or "". */
 const char *modelfile_weights_name(const ModelFile *file);
 uint64_t modelfile_bytes(const ModelFile *file); /* sum of the weight files' sizes */
+/* The weight files one by one; i from 0 to modelfile_n_files - 1. */
+typedef struct {
+    const char *name; /* base name */
+    uint64_t bytes;
+    size_t n_tensors;
+} WeightFile;
+size_t modelfile_n_files(const ModelFile *file);
+WeightFile modelfile_file_at(const ModelFile *file, size_t i);
 size_t modelfile_n_tensors(const ModelFile *file);
 const FileTensor *modelfile_tensor_at(const ModelFile *file, size_t i);
 const FileTensor *modelfile_find(const ModelFile *file, const char *name); /* NULL if absent */
@@ -72,9 +80,6 @@ bool modelfile_has(const ModelFile *file, const char *name);
 /* Path of the mapped file that holds an address, or NULL.  Async-signal-safe, for a SIGBUS handler.
  */
 const char *modelfile_at(const void *address);
-/* Tells the system that bytes of a mapping were copied elsewhere: whole pages within them leave
- * memory, and would be read from the file again. */
-void modelfile_discard(const void *data, size_t bytes);
 
 /* GGUF: metadata. */
 bool modelfile_meta(const ModelFile *file, const char *key, Meta *out); /* false if absent */
