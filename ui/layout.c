@@ -63,6 +63,12 @@ static bool is_blank(unsigned cp)
     return cp == ' ' || cp == '\t' || cp == 0x3000;
 }
 
+static bool is_blank_cluster(Str cluster)
+{
+    size_t pos = 0;
+    return is_blank(utf8_next(cluster, &pos)) && pos == cluster.len;
+}
+
 static unsigned char_before(Str text, size_t pos)
 {
     if (pos == 0)
@@ -85,31 +91,39 @@ static bool may_break(Str line, size_t pos)
     return is_blank(before) || (!bars_start(after) && !bars_end(before));
 }
 
-static int cluster_cols(Str cluster, int col, int tab)
+/* Columns of the characters that make up most text and stand alone as graphemes unless a mark follows:
+ * printable ASCII, kana, common kanji, Japanese punctuation.  0: ask ICU. */
+static int plain_cols(unsigned cp)
 {
-    if (cluster.len == 1 && cluster.data[0] == '\t' && tab > 0)
-        return tab - col % tab;
-    return text_cluster_cols(cluster);
+    if (cp < 0x7F)
+        return cp >= 0x20;
+    bool wide = (cp >= 0x4E00 && cp <= 0x9FFF) || (cp >= 0x3041 && cp <= 0x3096) ||
+                (cp >= 0x30A0 && cp <= 0x30FF) || (cp >= 0x3000 && cp <= 0x3020) ||
+                (cp >= 0xFF01 && cp <= 0xFF60);
+    return wide ? 2 : 0;
 }
 
-/* Between two printable ASCII bytes there is always a border, so ICU is asked only where it
- * matters. */
-static size_t next_cluster(Str line, size_t pos)
+/* End of the grapheme at pos; *cols gets its columns when it starts at column `col`. */
+static size_t next_cluster(Str line, size_t pos, int col, int tab, int *cols)
 {
-    unsigned char c = (unsigned char)line.data[pos];
-    if (c < 0x80 && (pos + 1 >= line.len || (unsigned char)line.data[pos + 1] < 0x80))
-        return pos + 1;
-    return text_next_grapheme(line, pos);
+    size_t next = pos, after;
+    unsigned cp = utf8_next(line, &next);
+    *cols = plain_cols(cp);
+    after = next;
+    if (*cols > 0 && (next >= line.len || plain_cols(utf8_next(line, &after)) > 0))
+        return next;
+    next = text_next_grapheme(line, pos);
+    *cols = cp == '\t' && next == pos + 1 && tab > 0
+                ? tab - col % tab
+                : text_cluster_cols(str_sub(line, pos, next - pos));
+    return next;
 }
 
 int layout_cols(Str line, int tab)
 {
-    int col = 0;
-    for (size_t pos = 0; pos < line.len;) {
-        size_t next = next_cluster(line, pos);
-        col += cluster_cols(str_sub(line, pos, next - pos), col, tab);
-        pos = next;
-    }
+    int col = 0, cols;
+    for (size_t pos = 0; pos < line.len; col += cols)
+        pos = next_cluster(line, pos, col, tab, &cols);
     return col;
 }
 
@@ -146,35 +160,37 @@ static void end_row(Fill *fill, size_t to)
     fill->from = fill->at = to;
 }
 
-/* Puts one cluster on the row; ends rows before it as needed. */
-static void fill_cluster(Fill *fill, size_t pos, size_t next)
+/* Starts a new row at a break before pos, or at pos itself; what stands between is carried over. */
+static void wrap_before(Fill *fill, size_t pos, size_t at)
 {
+    end_row(fill, at);
+    fill->col = layout_cols(str_sub(fill->line, at, pos - at), fill->tab);
+}
+
+/* Puts the cluster at pos on the row, ending rows before it as needed; returns its end. */
+static size_t fill_cluster(Fill *fill, size_t pos)
+{
+    int cols;
+    size_t next = next_cluster(fill->line, pos, fill->col, fill->tab, &cols);
     Str cluster = str_sub(fill->line, pos, next - pos);
     if (pos > fill->from && icu_breaks_at(fill, pos) && may_break(fill->line, pos))
         fill->at = pos;
-    int cols = cluster_cols(cluster, fill->col, fill->tab);
-    bool hangs = is_blank(char_at(cluster, 0)) && utf8_count(cluster) == 1;
-    if (fill->col + cols > fill->cols && !hangs && pos > fill->from) {
-        end_row(fill, fill->at > fill->from ? fill->at : pos);
-        fill->col = layout_cols(str_sub(fill->line, fill->from, pos - fill->from), fill->tab);
-        cols = cluster_cols(cluster, fill->col, fill->tab);
-        if (fill->col + cols > fill->cols &&
-            pos > fill->from) { /* what was carried over leaves no room either */
-            end_row(fill, pos);
-            fill->col = 0;
-            cols = cluster_cols(cluster, 0, fill->tab);
+    if (fill->col + cols > fill->cols && pos > fill->from && !is_blank_cluster(cluster)) {
+        wrap_before(fill, pos, fill->at > fill->from ? fill->at : pos);
+        next_cluster(fill->line, pos, fill->col, fill->tab, &cols);
+        if (fill->col + cols > fill->cols && pos > fill->from) {
+            wrap_before(fill, pos, pos); /* what was carried over leaves no room either */
+            next_cluster(fill->line, pos, fill->col, fill->tab, &cols);
         }
     }
     fill->col += cols;
+    return next;
 }
 
 static void layout_line(Fill *fill)
 {
-    for (size_t pos = 0; pos < fill->line.len;) {
-        size_t next = next_cluster(fill->line, pos);
-        fill_cluster(fill, pos, next);
-        pos = next;
-    }
+    for (size_t pos = 0; pos < fill->line.len;)
+        pos = fill_cluster(fill, pos);
     end_row(fill, fill->line.len);
 }
 
@@ -247,14 +263,12 @@ size_t layout_byte_at(const Layout *layout, Str text, size_t row, int col, int t
         return text.len;
     LayoutRow r = layout->row[row];
     bool soft = row + 1 < layout->n && layout->row[row + 1].from == r.to;
-    int at = 0;
-    for (size_t pos = r.from; pos < r.to;) {
-        size_t next = next_cluster(text, pos);
-        int cols = cluster_cols(str_sub(text, pos, next - pos), at, tab);
+    int at = 0, cols;
+    for (size_t pos = r.from; pos < r.to; at += cols) {
+        size_t next = next_cluster(text, pos, at, tab, &cols);
         if (at + cols > col ||
-            (soft && next >= r.to)) /* the end of a soft row is shown on the next one */
+            (soft && next >= r.to)) /* the end of a soft row is on the next one */
             return pos;
-        at += cols;
         pos = next;
     }
     return r.to;

@@ -83,7 +83,7 @@ bool app_open_view(App *app, const char *name, Str argument)
         if (!app->list_view)
             return false;
         app_close_view(app);
-        view_list_reload(app->list_view);
+        view_list_filter(app->list_view, argument);
         app->focus = app->list_view;
     } else if (kind == &view_chat) {
         app_close_view(app);
@@ -169,6 +169,10 @@ bool app_slash(App *app, Str line, Str *message, bool *done)
                              .argument = &argument,
                              .draft = &app->inserted };
     bool is_command = slash_run(&context, line, message, &result, &err);
+    if (result == SLASH_VIEW && !view_find(buf_cstr(&view))) {
+        context.plain = true; /* there is no such view (yet): it is told in words */
+        slash_run(&context, line, message, &result, &err);
+    }
     if (is_command) {
         *done = result != SLASH_NONE;
         if (result == SLASH_NONE)

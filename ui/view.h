@@ -59,6 +59,7 @@ void view_list_open_selected(View *view);
 void view_list_rename(View *view);
 void view_list_delete(View *view);
 void view_list_reload(View *view);
+void view_list_filter(View *view, Str filter);
 /* Clears the filter; false when there was none. */
 bool view_list_clear_filter(View *view);
 

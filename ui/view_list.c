@@ -107,6 +107,15 @@ void view_list_reload(View *view)
     list_view(view)->stale = true;
 }
 
+void view_list_filter(View *view, Str filter)
+{
+    ListView *self = list_view(view);
+    self->stale = true;
+    self->mode = LIST_BROWSE;
+    if (!str_eq(filter, editor_text(self->filter)))
+        editor_set(self->filter, filter, false);
+}
+
 static void refresh(ListView *self)
 {
     if (self->stale || (self->view.app->store && store_changed(self->view.app->store)))
