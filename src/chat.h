@@ -72,14 +72,17 @@ bool chat_continue(Chat *chat, Error *err);     /* a reply that was stopped or r
 /* A user message anew: as a sibling, followed by a fresh reply. */
 bool chat_edit(Chat *chat, int64_t message, Str text, Error *err);
 bool chat_undo(Chat *chat, int pairs, Error *err); /* steps the leaf back; nothing is deleted */
+bool chat_redo(Chat *chat, Error *err);            /* shows again what undo took from view */
+/* As conversation_switch.  False with err untouched: there is no further version. */
 bool chat_switch(Chat *chat, int64_t message, int step, Error *err);
 bool chat_exclude(Chat *chat, int64_t message, bool excluded, Error *err);
 
-/* Settings of the conversation; saved at once. */
+/* Settings of the conversation; saved at once if it is stored, else with its first message. */
 bool chat_set_system(Chat *chat, Str text, Error *err);
 bool chat_set_sampling(Chat *chat, const Sampling *sampling, Error *err);
 bool chat_set_max_tokens(Chat *chat, int max_tokens, Error *err);
 bool chat_set_draft(Chat *chat, Str text, Error *err);
+bool chat_set_pinned(Chat *chat, bool pinned, Error *err);
 
 /* Asks what the prompt would cost with another system prompt (NULL: the present one) and a draft (may be empty). */
 void chat_plan(Chat *chat, const char *system, Str draft);
@@ -89,9 +92,9 @@ unsigned chat_event(Chat *chat, const Event *event);
 /* Once in a while (deadline in chat_deadline_ms, -1: none): autosave. */
 unsigned chat_tick(Chat *chat);
 int chat_deadline_ms(const Chat *chat);
-/* Writes everything unsaved now: the program is about to end. */
+/* Ends a running reply, keeps what came, and writes everything unsaved: the program is about to end. */
 void chat_save_now(Chat *chat);
-/* Ids of the last prompt (want_ids) and of the last reply; borrowed. */
+/* Ids of the last prompt (want_ids); those of the last reply are in its message.  Borrowed. */
 const Tokens *chat_prompt_ids(const Chat *chat);
 
 #endif
