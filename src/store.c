@@ -459,3 +459,8 @@ bool store_get(Store *store, const char *name, Buf *out)
     sqlite3_reset(statement);
     return found;
 }
+
+const char *store_library_version(void)
+{
+    return sqlite3_libversion();
+}
