@@ -21,7 +21,7 @@ AC_DEFUN([PROG_WARNINGS], [
     [AS_HELP_STRING([--enable-fuzzing], [fuzz targets with libFuzzer (CC=clang)])],
     [], [enable_fuzzing=no])
   WARN_CFLAGS="-Wall -Wextra"
-  m4_foreach_w([flag], [-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings
+  m4_foreach_w([flag], [-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
       -Wvla -Wshadow -Wformat=2 -Wno-format-nonliteral -Wno-missing-field-initializers],
     [PROG_WARNINGS_TRY(flag)])
   AS_IF([test "$enable_werror" = yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
