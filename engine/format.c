@@ -25,23 +25,34 @@ static char *spelling(const Tokenizer *tokenizer, int32_t id)
     return xstrndup(s.len ? s.data : "", s.len);
 }
 
-static void use_row(ChatFormat *format, const FormatRow *row, const Tokenizer *tokenizer)
+void format_make(ChatFormat *format, const FormatRow *row, Str chat_template, const char *bos, const char *eos)
 {
-    format->row = row;
-    format->flags = row->flags;
-    format->begin = xstrdup(row->begin);
-    format->system = xstrdup(row->system);
-    format->no_system = xstrdup(row->no_system);
-    format->fold = xstrdup(row->fold);
-    format->user = xstrdup(row->user);
-    format->reply_open = xstrdup(row->reply_open);
-    format->text_open = xstrdup(row->text_open);
-    format->text_close = xstrdup(row->text_close);
-    format->ids_close = xstrdup(row->ids_close);
-    format->bos = spelling(tokenizer, tokenizer_bos(tokenizer));
-    format->eos = spelling(tokenizer, tokenizer_eos(tokenizer));
+    *format = (ChatFormat){
+        .row = row,
+        .flags = row->flags,
+        .begin = xstrdup(row->begin),
+        .system = xstrdup(row->system),
+        .no_system = xstrdup(row->no_system),
+        .fold = xstrdup(row->fold),
+        .user = xstrdup(row->user),
+        .reply_open = xstrdup(row->reply_open),
+        .text_open = xstrdup(row->text_open),
+        .text_close = xstrdup(row->text_close),
+        .ids_close = xstrdup(row->ids_close),
+        .bos = xstrdup(bos),
+        .eos = xstrdup(eos),
+    };
+    format_read_template(format, chat_template);
+}
+
+static void make_for(ChatFormat *format, const FormatRow *row, const Tokenizer *tokenizer)
+{
+    char *bos = spelling(tokenizer, tokenizer_bos(tokenizer)), *eos = spelling(tokenizer, tokenizer_eos(tokenizer));
+    format_make(format, row, tokenizer_chat_template(tokenizer), bos, eos);
     if ((row->flags & FORMAT_BOS_BY_MODEL) && tokenizer_adds_bos(tokenizer))
         format_set(&format->begin, "{bos}");
+    free(bos);
+    free(eos);
 }
 
 void format_release(ChatFormat *format)
@@ -172,8 +183,7 @@ bool format_choose(ChatFormat *format, const FormatChoice *choice, Error *err)
     const FormatRow *row = choose_row(choice, &why, err);
     *format = (ChatFormat){ 0 };
     if (row) {
-        use_row(format, row, choice->tokenizer);
-        format_read_template(format, tokenizer_chat_template(choice->tokenizer));
+        make_for(format, row, choice->tokenizer);
         format->why = buf_take(&why);
     }
     buf_release(&why);

@@ -66,6 +66,8 @@ typedef struct {
 
 /* An unknown name is ERR_USAGE (wanted) or ERR_FORMAT (config.json). */
 bool format_choose(ChatFormat *format, const FormatChoice *choice, Error *err);
+/* A row with what a chat_template (or an empty Str) says; bos and eos as the tokenizer spells them, or "". */
+void format_make(ChatFormat *format, const FormatRow *row, Str chat_template, const char *bos, const char *eos);
 void format_release(ChatFormat *format);
 /* Changes the format by what a chat_template says. */
 void format_read_template(ChatFormat *format, Str chat_template);

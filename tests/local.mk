@@ -50,3 +50,9 @@ tests_test_keymap_t_LDADD = $(TEST_LIBS)
 # Small models on disk: add $(TINY_MODEL) to the sources of a test that includes tests/tiny_model.h.
 TINY_MODEL = tests/tiny_model.c tests/tiny_model.h tests/tiny_files.c \
 	tests/tiny_tokenizer.c tests/tiny_tokenizer.h tests/tensor_writer.c tests/tensor_writer.h
+
+check_PROGRAMS += tests/test_format.t tests/test_reference.t
+tests_test_format_t_SOURCES = tests/test_format.c
+tests_test_format_t_LDADD = $(TEST_LIBS)
+tests_test_reference_t_SOURCES = tests/test_reference.c
+tests_test_reference_t_LDADD = $(TEST_LIBS)
