@@ -10,6 +10,7 @@
 
 typedef struct {
     Str content; /* as it stands in the text; borrowed from the vocabulary */
+    Str shown;   /* what it decodes to: content in its normal form where it is matched in that */
     int32_t id;
     bool special;        /* a control token: only where the text is marked as ours */
     bool normalized;     /* looked for after normalisation */

@@ -46,28 +46,35 @@ bool tokenizer_add_token(Tokenizer *t, AddedToken token, Error *err)
     return true;
 }
 
-/* Spellings to look for.  Among equal ones control tokens come first, as in Hugging Face's list. */
+/* Sets what token i is looked for as, and decodes to. */
+static bool index_token(Tokenizer *t, size_t i, MarkedText *text, MarkedText *spare, Error *err)
+{
+    AddedToken *token = &t->added.items[i];
+    token->shown = token->content;
+    if (!token->normalized || t->spells_literally) {
+        added_index(&t->added, i, token->content, 0);
+        return true;
+    }
+    buf_reset(&text->bytes);
+    buf_reset(&text->marks);
+    buf_append_str(&text->bytes, token->content);
+    buf_append_str(&text->marks, token->content);
+    if (!normalize(&t->normal, true, text, spare, err))
+        return false;
+    token->shown = vocab_keep(&t->vocab, buf_str(&text->bytes));
+    added_index(&t->added, i, token->shown, normal_prefix_len(&t->normal));
+    return true;
+}
+
+/* Among equal spellings control tokens come first, as in Hugging Face's list. */
 static bool index_added(Tokenizer *t, Error *err)
 {
     MarkedText text = { .bytes = BUF_INIT }, spare = { .bytes = BUF_INIT };
     bool ok = true;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; ok && i < t->added.n; i++) {
-            const AddedToken *token = &t->added.items[i];
-            if (token->special != (pass == 0))
-                continue;
-            if (!token->normalized || t->spells_literally) {
-                added_index(&t->added, i, token->content, 0);
-                continue;
-            }
-            buf_reset(&text.bytes);
-            buf_reset(&text.marks);
-            buf_append_str(&text.bytes, token->content);
-            buf_append_str(&text.marks, token->content);
-            ok = normalize(&t->normal, true, &text, &spare, err);
-            added_index(&t->added, i, buf_str(&text.bytes), normal_prefix_len(&t->normal));
-        }
-    }
+    for (int special = 1; special >= 0; special--)
+        for (size_t i = 0; ok && i < t->added.n; i++)
+            if (t->added.items[i].special == (special == 1))
+                ok = index_token(t, i, &text, &spare, err);
     marked_text_release(&text);
     marked_text_release(&spare);
     return ok;
@@ -369,12 +376,18 @@ bool tokenizer_encode(const Tokenizer *t, const TextSpan *spans, size_t n, Token
 
 /* ---- decoding ---- */
 
+static Str shown(const Tokenizer *t, int32_t id)
+{
+    const AddedToken *added = added_find(&t->added, id);
+    return added ? added->shown : vocab_piece(&t->vocab, id);
+}
+
 void tokenizer_token_bytes(const Tokenizer *t, int32_t id, bool with_special, Buf *out)
 {
     if (!vocab_has(&t->vocab, id))
         return;
     if (!tokenizer_is_special(t, id))
-        decode_one(&t->decode, vocab_piece(&t->vocab, id), out);
+        decode_one(&t->decode, shown(t, id), out);
     else if (with_special)
         buf_append_str(out, vocab_piece(&t->vocab, id));
 }
@@ -397,7 +410,7 @@ bool tokenizer_decode(const Tokenizer *t, const int32_t *ids, size_t n, bool ski
         if (skip_special && tokenizer_is_special(t, ids[i]))
             continue;
         size_t start = pieces.text.len;
-        buf_append_str(&pieces.text, vocab_piece(&t->vocab, ids[i]));
+        buf_append_str(&pieces.text, shown(t, ids[i]));
         pieces_push(&pieces, start, pieces.text.len);
     }
     decode_pieces(&t->decode, &pieces, &spare, out);

@@ -53,7 +53,7 @@ static uint32_t hash_bytes(Str s)
     return (uint32_t)(h >> 32);
 }
 
-static Str copy_piece(Vocab *vocab, Str piece)
+Str vocab_keep(Vocab *vocab, Str piece)
 {
     VocabBlock *block = vocab->blocks;
     if (!block || block->size - block->used < piece.len + 1) {
@@ -143,7 +143,7 @@ static bool add(Vocab *vocab, Str piece, int64_t id, PieceType type, float score
     grow_ids(vocab, (size_t)id + 1);
     if (slot->id < 0)
         vocab->n_used++;
-    vocab->pieces[id] = copy_piece(vocab, piece);
+    vocab->pieces[id] = vocab_keep(vocab, piece);
     vocab->types[id] = (unsigned char)type;
     vocab->scores[id] = score;
     if (id >= vocab->n)

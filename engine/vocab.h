@@ -47,6 +47,8 @@ void vocab_release(Vocab *vocab);
 bool vocab_add(Vocab *vocab, Str piece, int64_t id, PieceType type, float score, Error *err);
 /* As vocab_add for lists that may hold a spelling twice (GGUF): the later id wins in vocab_find. */
 bool vocab_add_again(Vocab *vocab, Str piece, int64_t id, PieceType type, float score, Error *err);
+/* A copy of s that lives as long as the vocabulary. */
+Str vocab_keep(Vocab *vocab, Str s);
 int32_t vocab_find(const Vocab *vocab, Str piece);          /* id, or -1 */
 int32_t vocab_byte(const Vocab *vocab, unsigned char byte); /* id of <0xXX>, or -1 */
 bool vocab_has(const Vocab *vocab, int64_t id);
