@@ -27,7 +27,7 @@ enum {
 enum { FILES_MAX = 100000 };
 
 #define WEIGHTS ".safetensors"
-#define INDEX   ".safetensors.index.json"
+#define INDEX ".safetensors.index.json"
 
 typedef struct {
     char **name; /* sorted */
@@ -306,20 +306,18 @@ static bool no_weights(const Directory *d, const Names *names, Error *err)
 
 static bool find_weights(Directory *d, const Names *names, bool need_weights, Error *err)
 {
-    static const char *const prefixes[] = { "gptq_model-", "model", "" };
     bool found;
 
     if (d->only && ends_with(d->only, WEIGHTS)) {
         add_weights(d, d->only);
         return true;
     }
-    if (!try_declared(d, names, &found, err))
+    if (!try_declared(d, names, &found, err) ||
+        (!found && !try_prefix(d, names, "gptq_model-", &found, err)) ||
+        (!found && !try_stem(d, names, "model", &found, err)) ||
+        (!found && !try_prefix(d, names, "model", &found, err)) ||
+        (!found && !try_prefix(d, names, "", &found, err)))
         return false;
-    if (!found && !try_stem(d, names, "model", &found, err))
-        return false;
-    for (size_t i = 0; i < ARRAY_LEN(prefixes) && !found; i++)
-        if (!try_prefix(d, names, prefixes[i], &found, err))
-            return false;
     return found || !need_weights || no_weights(d, names, err);
 }
 

@@ -56,3 +56,7 @@ tests_test_format_t_SOURCES = tests/test_format.c
 tests_test_format_t_LDADD = $(TEST_LIBS)
 tests_test_reference_t_SOURCES = tests/test_reference.c
 tests_test_reference_t_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test_modelfile.t
+tests_test_modelfile_t_SOURCES = tests/test_modelfile.c tests/hostile.c tests/hostile.h $(TINY_MODEL)
+tests_test_modelfile_t_LDADD = $(TEST_LIBS)
