@@ -1,5 +1,5 @@
-/* One chat: the conversation and its settings, and how both are kept in the store.  Turns and the worker's
- * events are in chat_reply.c, requests in chat_request.c. */
+/* One chat: the conversation and its settings, and how both are kept in the store.  Turns and
+ * the worker's events are in chat_reply.c, requests in chat_request.c. */
 #include "config.h"
 
 #include "src/chat.h"
@@ -348,7 +348,8 @@ bool chat_set_sampling(Chat *chat, const Sampling *sampling, Error *err)
 bool chat_set_max_tokens(Chat *chat, int max_tokens, Error *err)
 {
     if (max_tokens < 0)
-        return error_set(err, ERR_USAGE, _("max-tokens: %d is below 0; 0 means no limit"), max_tokens);
+        return error_set(err, ERR_USAGE, _("max-tokens: %d is below 0; 0 means no limit"),
+                         max_tokens);
     chat->conversation->max_tokens = max_tokens;
     return chat_save_settings(chat, err);
 }
@@ -400,7 +401,7 @@ static unsigned plan_event(Chat *chat, const Event *event)
 
 /* Other programs on the same file */
 
-static bool is_foreign(const Chat *chat, const Message *message)
+bool chat_is_foreign(const Chat *chat, const Message *message)
 {
     return message && message->status == MESSAGE_STREAMING && message != chat->reply.message;
 }
@@ -415,7 +416,8 @@ static bool same_state(const Conversation *a, const Conversation *b)
             (last_a->updated_ms == last_b->updated_ms && last_a->status == last_b->status));
 }
 
-/* Takes over what another kaiwa did to this conversation.  The object stays the same for its borrowers. */
+/* Takes over what another kaiwa did to this conversation.  The object stays the same for its
+ * borrowers. */
 static unsigned refresh(Chat *chat)
 {
     Conversation *c = chat->conversation, *now;
@@ -429,7 +431,7 @@ static unsigned refresh(Chat *chat)
         (last && chat_is_provisional(last)))
         return CHAT_CHANGED_NOTHING;
     note_version(chat);
-    if (chat->version == before && !is_foreign(chat, last))
+    if (chat->version == before && !chat_is_foreign(chat, last))
         return CHAT_CHANGED_NOTHING;
     now = store_load(chat->options.store, c->id, &ignored);
     if (!now)
@@ -484,8 +486,9 @@ int chat_deadline_ms(const Chat *chat)
         left = chat->reply.saved_us + SAVE_EVERY_US - clock_mono_us();
         return left <= 0 ? 0 : (int)((left + 999) / 1000);
     }
-    return !chat->reply.active && is_foreign(chat, conversation_last(chat->conversation)) ? WATCH_MS
-                                                                                          : -1;
+    return !chat->reply.active && chat_is_foreign(chat, conversation_last(chat->conversation))
+               ? WATCH_MS
+               : -1;
 }
 
 void chat_update_window(Chat *chat)
@@ -504,111 +507,26 @@ void chat_update_window(Chat *chat)
     free(path);
 }
 
-/* Turns that only move the leaf */
+/* Shared by the functions that start a reply */
 
-static bool check_idle(const Chat *chat, Error *err)
+bool chat_check_idle(const Chat *chat, Error *err)
 {
     if (chat->reply.active)
         return error_set(err, ERR_USAGE, _("a reply is being written; stop it first"));
     return true;
 }
 
-static bool path_moved(Chat *chat, Error *err)
-{
-    chat_update_window(chat);
-    chat_news(chat, CHAT_CHANGED_PATH, NULL);
-    return chat_save_settings(chat, err);
-}
-
-bool chat_undo(Chat *chat, int pairs, Error *err)
-{
-    Conversation *c = chat->conversation;
-    Message *last = conversation_last(c);
-
-    if (!check_idle(chat, err))
-        return false;
-    if (!last || pairs < 1)
-        return error_set(err, ERR_USAGE, _("there is nothing to undo"));
-    for (; pairs > 0 && last; pairs--) {
-        while (last && last->role != ROLE_USER)
-            last = conversation_find(c, last->parent_id);
-        if (last)
-            last = conversation_find(c, last->parent_id);
-    }
-    c->leaf = last ? last->id : 0;
-    return path_moved(chat, err);
-}
-
-bool chat_redo(Chat *chat, Error *err)
-{
-    Conversation *c = chat->conversation;
-    const Message *last = conversation_last(c), *next = NULL;
-
-    if (!check_idle(chat, err))
-        return false;
-    for (size_t i = c->n_messages; i > 0 && !next && !last; i--)
-        if (c->message[i - 1]->parent_id == 0)
-            next = c->message[i - 1];
-    if (last)
-        next = last;
-    if (!next)
-        return error_set(err, ERR_USAGE, _("there is nothing to bring back"));
-    conversation_show(c, next);
-    if (last && c->leaf == last->id)
-        return error_set(err, ERR_USAGE, _("there is nothing to bring back"));
-    return path_moved(chat, err);
-}
-
-static Message *find_message(Chat *chat, int64_t id, Error *err)
-{
-    Message *message = conversation_find(chat->conversation, id);
-
-    if (!message)
-        error_set(err, ERR_NOT_FOUND, _("there is no message %lld in this conversation"),
-                  (long long)id);
-    return message;
-}
-
-bool chat_switch(Chat *chat, int64_t message, int step, Error *err)
-{
-    Conversation *c = chat->conversation;
-    Message *from, *parent;
-
-    if (!check_idle(chat, err))
-        return false;
-    from = find_message(chat, message, err);
-    if (!from || !conversation_switch(c, from, step))
-        return false;
-    parent = conversation_find(c, from->parent_id);
-    return (!parent || chat_save_message(chat, parent, err)) && path_moved(chat, err);
-}
-
-bool chat_exclude(Chat *chat, int64_t message, bool excluded, Error *err)
-{
-    Message *target = find_message(chat, message, err);
-
-    if (!target)
-        return false;
-    if (is_foreign(chat, target) || target == chat->reply.message)
-        return error_set(err, ERR_USAGE, _("this reply is still being written; wait until it ends"));
-    target->excluded = excluded;
-    chat_news(chat, CHAT_CHANGED_TEXT, NULL);
-    return chat_save_message(chat, target, err);
-}
-
-/* Shared by the functions that start a reply */
-
 bool chat_can_start(Chat *chat, Error *err)
 {
     Message *last;
 
-    if (!check_idle(chat, err))
+    if (!chat_check_idle(chat, err))
         return false;
     if (!chat->has_model && !chat->open_serial)
         return error_set(err, ERR_USAGE, _("no model is open; choose one first"));
     chat->news |= refresh(chat);
     last = conversation_last(chat->conversation);
-    if (is_foreign(chat, last))
+    if (chat_is_foreign(chat, last))
         return error_set(err, ERR_USAGE,
                          _("another kaiwa is writing a reply here; wait until it ends"));
     if (last && chat_is_provisional(last))

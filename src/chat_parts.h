@@ -15,19 +15,19 @@ typedef struct {
 /* The reply that is under way. */
 typedef struct {
     bool active;
-    uint64_t serial;       /* 0: held until the model is open */
+    uint64_t serial; /* 0: held until the model is open */
     Request *held;
-    Message *message;      /* of the conversation; NULL until its first text */
-    bool continues;        /* message is an earlier reply that grows */
-    bool without_ids;      /* what was there before has no ids of this tokenizer */
-    MessageStatus before;  /* continues: what it was */
-    int64_t leaf_before;   /* shown again when nothing comes */
-    Tokens early;          /* ids before the first text */
-    Sampling sampling;     /* with the seed that is used */
-    int64_t *sent;         /* ids of the request's messages; 0 for the system prompt */
+    Message *message;     /* of the conversation; NULL until its first text */
+    bool continues;       /* message is an earlier reply that grows */
+    bool without_ids;     /* what was there before has no ids of this tokenizer */
+    MessageStatus before; /* continues: what it was */
+    int64_t leaf_before;  /* shown again when nothing comes */
+    Tokens early;         /* ids before the first text */
+    Sampling sampling;    /* with the seed that is used */
+    int64_t *sent;        /* ids of the request's messages; 0 for the system prompt */
     size_t n_sent;
     int64_t asked_us, saved_us;
-    bool unsaved;          /* not in the store as it is here */
+    bool unsaved; /* not in the store as it is here */
     RateSample rate[RATE_SAMPLES];
     size_t n_rate;
 } Reply;
@@ -39,31 +39,37 @@ struct Chat {
     Error error;
     ModelSummary model;
     bool has_model;
-    uint64_t open_serial;  /* 0: nothing is loading */
-    uint64_t plan_serial;  /* 0: none is awaited */
-    int64_t window_id;     /* first message in the model's window; 0: all are.  Stays while it is open */
-    int64_t version;       /* of the store, when the conversation was last in step with it */
-    unsigned news;         /* for the next chat_event or chat_tick */
+    uint64_t open_serial; /* 0: nothing is loading */
+    uint64_t plan_serial; /* 0: none is awaited */
+    int64_t
+        window_id;   /* first message in the model's window; 0: all are.  Stays while it is open */
+    int64_t version; /* of the store, when the conversation was last in step with it */
+    unsigned news;   /* for the next chat_event or chat_tick */
     Reply reply;
     Tokens prompt_ids;
 };
 
 /* chat.c */
 void chat_news(Chat *chat, unsigned changes, const Error *err); /* err NULL: no error */
-bool chat_save_settings(Chat *chat, Error *err);                /* of a conversation that is stored */
-/* Puts a new message at the end of the path and saves it.  Takes it; NULL with err set: not saved, freed. */
+bool chat_save_settings(Chat *chat, Error *err); /* of a conversation that is stored */
+/* Puts a new message at the end of the path and saves it.  Takes it; NULL with err set: not
+ * saved, freed. */
 Message *chat_add(Chat *chat, Message *message, Error *err);
 /* A message that could not be saved has this id until it can. */
 bool chat_is_provisional(const Message *message);
 /* Like store_save_message; nothing to do without a store. */
 bool chat_save_message(Chat *chat, Message *message, Error *err);
 void chat_update_window(Chat *chat);
+bool chat_check_idle(const Chat *chat, Error *err); /* no reply is under way */
+/* A reply that another running kaiwa writes. */
+bool chat_is_foreign(const Chat *chat, const Message *message);
 /* A reply may be started now: nothing runs, a model is open or loading, all before is saved. */
 bool chat_can_start(Chat *chat, Error *err);
 void chat_make_title(Chat *chat); /* unless a person or a model has given one */
 
 /* chat_request.c */
-/* The path as a request; system NULL: the conversation's.  sent (may be NULL) gets the messages' ids. */
+/* The path as a request; system NULL: the conversation's.  sent (may be NULL) gets the messages'
+ * ids. */
 Request *chat_request(const Chat *chat, RequestKind kind, const char *system, int64_t **sent);
 
 /* chat_reply.c */

@@ -1,7 +1,6 @@
 /* Turns: asking for a reply, taking it in as it comes, and its end, good or bad.
- *
- * A reply becomes a message at its first text.  Until then nothing of the conversation changes, so that a
- * reply that never came leaves no trace but an error. */
+ * A reply becomes a message at its first text.  Until then nothing of the conversation changes,
+ * so that a reply that never came leaves no trace but an error. */
 #include "config.h"
 
 #include <math.h>
@@ -173,7 +172,8 @@ bool chat_continue(Chat *chat, Error *err)
     if (!last || last->role != ROLE_ASSISTANT)
         return error_set(err, ERR_USAGE, _("there is no reply to go on with"));
     if (last->status == MESSAGE_COMPLETE)
-        return error_set(err, ERR_USAGE, _("the reply is complete; there is nothing to go on with"));
+        return error_set(err, ERR_USAGE,
+                         _("the reply is complete; there is nothing to go on with"));
     if (last->excluded)
         return error_set(err, ERR_USAGE, _("the reply is left out; take it in again first"));
     start_reply(chat, true, chat->conversation->leaf);
@@ -367,8 +367,8 @@ static unsigned take_text(Chat *chat, const Event *event)
 static MessageStatus status_of(DoneReason reason)
 {
     static const MessageStatus status[] = {
-        [DONE_EOS] = MESSAGE_COMPLETE,   [DONE_STOP] = MESSAGE_COMPLETE,
-        [DONE_LENGTH] = MESSAGE_LENGTH,  [DONE_CONTEXT] = MESSAGE_CONTEXT,
+        [DONE_EOS] = MESSAGE_COMPLETE,      [DONE_STOP] = MESSAGE_COMPLETE,
+        [DONE_LENGTH] = MESSAGE_LENGTH,     [DONE_CONTEXT] = MESSAGE_CONTEXT,
         [DONE_CANCELLED] = MESSAGE_STOPPED,
     };
 

@@ -1,5 +1,5 @@
-/* The commands on stored conversations.  What is read from the database goes to a terminal only without
- * control characters; files and pipes get it as it is. */
+/* The commands on stored conversations.  What is read from the database goes to a terminal only
+ * without control characters; files and pipes get it as it is. */
 #include "config.h"
 
 #include "src/cmd_store.h"

@@ -1,8 +1,9 @@
 /* The commands on stored conversations: list, show, search, export, import, delete.
- *
  * --json prints these, with the names of the C fields:
- *   list    [{"id","uid","title","model","pinned","deleted","n_messages","created_ms","updated_ms"}]
- *   search  [{"conversation_id","message_id","uid","title","role","snippet","hit","hit_len","created_ms"}]
+ *   list    an array of {"id", "uid", "title", "model", "pinned", "deleted", "n_messages",
+ *           "created_ms", "updated_ms"}
+ *   search  an array of {"conversation_id", "message_id", "uid", "title", "role", "snippet", "hit",
+ *           "hit_len", "created_ms"}; hit and hit_len are bytes of the snippet
  *   show    one object, as export --format json writes it (record.h) */
 #ifndef SRC_CMD_STORE_H
 #define SRC_CMD_STORE_H

@@ -1,7 +1,6 @@
 /* Messages and conversations in memory: the tree, the path that is shown, versions of a message.
- *
- * Loops over links are bounded by the number of messages, so that a damaged file cannot make them turn
- * for ever. */
+ * Loops over links are bounded by the number of messages, so that a damaged file cannot make
+ * them turn for ever. */
 #include "config.h"
 
 #include "src/conversation.h"

@@ -1,9 +1,8 @@
 /* Writing conversations as files.
- *
- * Markdown: front matter of `name: JSON value` lines (which is YAML too), then for each message a line
- * <!-- BOUNDARY role attributes -->, a heading for people, an empty line, the text as it is, and an empty
- * line.  BOUNDARY stands in the front matter and occurs in no message, so a message may hold anything,
- * headings and marks of other exports too. */
+ * Markdown: front matter of `name: JSON value` lines (which is YAML too), then for each message
+ * a line <!-- BOUNDARY role attributes -->, a heading for people, an empty line, the text as it
+ * is, and an empty line.  BOUNDARY stands in the front matter and occurs in no message, so a
+ * message may hold anything, headings and marks of other exports too. */
 #include "config.h"
 
 #include "src/export.h"
@@ -19,9 +18,9 @@
 
 const char *export_role_title(Role role)
 {
-    static const char *const titles[] = {
-        [ROLE_SYSTEM] = N_("System prompt"), [ROLE_USER] = N_("User"), [ROLE_ASSISTANT] = N_("Assistant")
-    };
+    static const char *const titles[] = { [ROLE_SYSTEM] = N_("System prompt"),
+                                          [ROLE_USER] = N_("User"),
+                                          [ROLE_ASSISTANT] = N_("Assistant") };
 
     return _(titles[role]);
 }
@@ -76,8 +75,7 @@ static void put_sampling(const Sampling *sampling, Buf *out)
     json_t *object = record_sampling(sampling), *value;
     const char *name;
 
-    json_object_foreach (object, name, value)
-        put_field(name, json_incref(value), out);
+    json_object_foreach(object, name, value) put_field(name, json_incref(value), out);
     json_decref(object);
 }
 
@@ -165,7 +163,8 @@ static void write_json(const Conversation *c, Buf *out)
 {
     json_t *inner = record_conversation(c), *object = json_object();
 
-    json_object_set_new(object, "kaiwa", json_integer(1)); /* first, so that a person sees what it is */
+    json_object_set_new(object, "kaiwa",
+                        json_integer(1)); /* first, so that a person sees what it is */
     json_object_update(object, inner);
     record_print(object, true, out);
     buf_putc(out, '\n');
@@ -282,7 +281,8 @@ bool export_file(const Conversation *c, const char *name, const char *path, Buf 
     bool ok;
 
     if (!format)
-        return error_set(err, ERR_USAGE, _("%s: there is no such format; choose md, json or txt"), name);
+        return error_set(err, ERR_USAGE, _("%s: there is no such format; choose md, json or txt"),
+                         name);
     if (path)
         buf_puts(&chosen, path);
     else

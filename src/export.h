@@ -1,5 +1,5 @@
-/* Conversations as files: Markdown of the shown path (import reads it back), JSON of everything, plain text
- * for reading.  One table for the command, the slash command and their completions. */
+/* Conversations as files: Markdown of the shown path (import reads it back), JSON of everything,
+ * plain text for reading.  One table for the command, the slash command and their completions. */
 #ifndef SRC_EXPORT_H
 #define SRC_EXPORT_H
 
@@ -19,8 +19,8 @@ const ExportFormat *export_formats(size_t *n);
 const ExportFormat *export_find(const char *name); /* NULL: unknown */
 /* A name for a file in the current folder, from the title or else from the date; appends. */
 void export_file_name(const Conversation *conversation, const ExportFormat *format, Buf *out);
-/* format as in the table; path NULL: export_file_name, with a number where that file exists already.
- * used (may be NULL) gets the path. */
+/* format as in the table; path NULL: export_file_name, with a number where that file exists
+ * already. used (may be NULL) gets the path. */
 bool export_file(const Conversation *conversation, const char *format, const char *path, Buf *used,
                  Error *err);
 

@@ -21,7 +21,8 @@ static const size_t IMPORT_MAX = (size_t)256 << 20;
 static Conversation *read_json(Str bytes, Error *err)
 {
     json_error_t where;
-    json_t *object = json_loadb(bytes.data, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
+    json_t *object =
+        json_loadb(bytes.data, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
     Conversation *c = NULL;
 
     if (!object)
@@ -75,8 +76,8 @@ static bool read_front(Reader *reader, Str *rest, Error *err)
         ptrdiff_t colon = str_find(line, STR(":"));
         Str name = str_sub(line, 0, colon < 0 ? 0 : (size_t)colon);
         Str text = colon < 0 ? line : str_trim(str_from_offset(line, (size_t)colon + 1));
-        json_t *value = json_loadb(text.len ? text.data : "", text.len,
-                                   JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        json_t *value =
+            json_loadb(text.len ? text.data : "", text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
         char *key = xstrndup(name.len ? name.data : "", name.len);
 
         number++;
@@ -107,9 +108,8 @@ static bool use_front(Reader *reader, Error *err)
 
     if (json_integer_value(json_object_get(fields, "kaiwa")) == 1 && boundary && *boundary)
         buf_puts(&reader->boundary, boundary);
-    json_object_foreach (known, name, value)
-        if (json_object_get(fields, name))
-            json_object_set(sampling, name, json_object_get(fields, name));
+    json_object_foreach(known, name, value) if (json_object_get(fields, name))
+        json_object_set(sampling, name, json_object_get(fields, name));
     json_decref(known);
     json_object_set_new(fields, "sampling", sampling);
     move_time(fields, "created", "created_ms");
@@ -192,7 +192,8 @@ static void add_message(Reader *reader, Role role, Str words, Str text)
     c->leaf = m->id;
 }
 
-/* What stands between two marks, without the heading and the empty lines that belong to the form. */
+/* What stands between two marks, without the heading and the empty lines that belong to the
+ * form. */
 static Str section_text(Str section)
 {
     Str rest = section, line;
@@ -303,7 +304,8 @@ bool import_file(Store *store, const char *path, int64_t *id, Error *err)
 
     if (ok) {
         c = import_read(buf_str(&bytes), err);
-        ok = c != NULL || error_note(err, "%s", strcmp(path, "-") == 0 ? _("standard input") : path);
+        ok =
+            c != NULL || error_note(err, "%s", strcmp(path, "-") == 0 ? _("standard input") : path);
     }
     ok = ok && store_save_all(store, c, err);
     if (ok)

@@ -1,5 +1,5 @@
-/* Conversations to JSON and back.  Reading trusts nothing: types, ranges and links are checked, so that a
- * broken file is an error and never a broken tree. */
+/* Conversations to JSON and back.  Reading trusts nothing: types, ranges and links are checked,
+ * so that a broken file is an error and never a broken tree. */
 #include "config.h"
 
 #include "src/record.h"
@@ -17,10 +17,10 @@ static const char *const role_names[] = {
     [ROLE_SYSTEM] = "system", [ROLE_USER] = "user", [ROLE_ASSISTANT] = "assistant"
 };
 
-static const char *const title_by_names[] = {
-    [TITLE_NONE] = "none", [TITLE_FIRST_WORDS] = "first_words", [TITLE_USER] = "user",
-    [TITLE_MODEL] = "model"
-};
+static const char *const title_by_names[] = { [TITLE_NONE] = "none",
+                                              [TITLE_FIRST_WORDS] = "first_words",
+                                              [TITLE_USER] = "user",
+                                              [TITLE_MODEL] = "model" };
 
 static int name_index(Str name, const char *const *names, size_t n)
 {
@@ -181,12 +181,14 @@ static int max_digits(const json_t *value)
     json_t *child;
     size_t i;
 
-    json_object_foreach ((json_t *)value, key, child) {
+    json_object_foreach((json_t *)value, key, child)
+    {
         int digits = max_digits(child);
 
         most = digits > most ? digits : most;
     }
-    json_array_foreach (value, i, child) {
+    json_array_foreach(value, i, child)
+    {
         int digits = json_is_integer(child) ? 6 : max_digits(child);
 
         most = digits > most ? digits : most;
@@ -207,8 +209,8 @@ void record_print(const json_t *value, bool indent, Buf *out)
                            (indent ? JSON_INDENT(1) : JSON_COMPACT));
 }
 
-/* Reading: each reader returns false with err set when the field is there but wrong; an absent field or
- * null leaves *out alone. */
+/* Reading: each reader returns false with err set when the field is there but wrong; an absent
+ * field or null leaves *out alone. */
 
 static const json_t *field(const json_t *object, const char *name)
 {
@@ -273,8 +275,7 @@ static bool read_cstr(const json_t *object, const char *name, char **out, Error 
 
     if (!value)
         return true;
-    if (!json_is_string(value) ||
-        strlen(json_string_value(value)) != json_string_length(value))
+    if (!json_is_string(value) || strlen(json_string_value(value)) != json_string_length(value))
         return wrong(name, err);
     free(*out);
     *out = xstrdup(json_string_value(value));
@@ -334,8 +335,10 @@ static bool read_ids(const json_t *object, Tokens *out, Error *err)
 
     if (value && !json_is_array(value))
         return wrong("ids", err);
-    json_array_foreach (value, i, id) {
-        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+    json_array_foreach(value, i, id)
+    {
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) > INT32_MAX)
             return wrong("ids", err);
         tokens_push(out, (int32_t)json_integer_value(id));
     }
@@ -426,7 +429,8 @@ static bool read_messages(const json_t *object, Conversation *c, Error *err)
 
     if (!json_is_array(value))
         return wrong("message", err);
-    json_array_foreach (value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         Message *m = read_message(item, err);
 
         if (!m)

@@ -1,5 +1,6 @@
-/* Conversations as JSON, with the names of the C fields: what the JSON export holds, what --json prints,
- * and the sampling that is kept in the database.  Numbers are written so that they read back equal. */
+/* Conversations as JSON, with the names of the C fields: what the JSON export holds, what --json
+ * prints, and the sampling that is kept in the database.  Numbers are written so that they read
+ * back equal. */
 #ifndef SRC_RECORD_H
 #define SRC_RECORD_H
 
@@ -8,7 +9,7 @@
 #include "src/base/error.h"
 #include "src/conversation.h"
 
-json_t *record_str(Str text); /* a string; invalid UTF-8 becomes U+FFFD */
+json_t *record_str(Str text);          /* a string; invalid UTF-8 becomes U+FFFD */
 json_t *record_cstr(const char *text); /* NULL becomes null */
 /* A seed that does not fit JSON's integers everywhere is a string of digits. */
 json_t *record_sampling(const Sampling *sampling);

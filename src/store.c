@@ -1,5 +1,6 @@
-/* The store's file: opening, errors in words, statements, transactions, small values and input history.
- * Conversations are in store_conversation.c, messages in store_message.c, search in store_search.c. */
+/* The store's file: opening, errors in words, statements, transactions, small values and input
+ * history. Conversations are in store_conversation.c, messages in store_message.c, search in
+ * store_search.c. */
 #include "config.h"
 
 #include "src/store.h"
@@ -26,9 +27,9 @@ bool store_fail(Store *store, Error *err)
 
     switch (sqlite3_errcode(store->db) & 0xFF) {
     case SQLITE_NOTADB:
-        return error_set(err, ERR_FORMAT,
-                         _("%s: not a database of kaiwa; move it away, or name another file with --db"),
-                         path);
+        return error_set(
+            err, ERR_FORMAT,
+            _("%s: not a database of kaiwa; move it away, or name another file with --db"), path);
     case SQLITE_CORRUPT:
         return error_set(err, ERR_FORMAT,
                          _("%s: the database is damaged; put a copy of it in its place, or move it "
@@ -49,18 +50,18 @@ bool store_fail(Store *store, Error *err)
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
     case SQLITE_AUTH:
-        return error_set(err, ERR_SYSTEM,
-                         _("%s: cannot open the database; check that the file and its folder may be "
-                           "read and written"),
-                         path);
+        return error_set(
+            err, ERR_SYSTEM,
+            _("%s: cannot open the database; check that the file and its folder may be "
+              "read and written"),
+            path);
     case SQLITE_NOMEM:
         return error_set(err, ERR_MEMORY, _("%s: memory is out; end other programs"), path);
     case SQLITE_TOOBIG:
         return error_set(err, ERR_UNSUPPORTED, _("%s: the text is too long to be stored"), path);
     case SQLITE_IOERR:
-        return error_set(err, ERR_SYSTEM,
-                         _("%s: reading or writing failed: %s; check the disk"), path,
-                         sqlite3_errmsg(store->db));
+        return error_set(err, ERR_SYSTEM, _("%s: reading or writing failed: %s; check the disk"),
+                         path, sqlite3_errmsg(store->db));
     default:
         return error_set(err, ERR_SYSTEM, _("%s: the database said: %s; try again"), path,
                          sqlite3_errmsg(store->db));
@@ -210,8 +211,8 @@ static void fold_function(sqlite3_context *context, int n, sqlite3_value **value
     buf_release(&out);
 }
 
-/* Made before sqlite sees it, so that it is never readable for others, not even for a moment; sqlite
- * gives its side files the same mode. */
+/* Made before sqlite sees it, so that it is never readable for others, not even for a moment;
+ * sqlite gives its side files the same mode. */
 static bool create_private(const char *path, Error *err)
 {
     Buf dir = BUF_INIT;
@@ -323,8 +324,8 @@ static bool is_settled(const char *path)
 static bool open_readonly(Store *store, Error *err)
 {
     Buf name = BUF_INIT;
-    bool ok = connect_to(store, store->path, SQLITE_OPEN_READONLY, err) &&
-              store_check_schema(store, err);
+    bool ok =
+        connect_to(store, store->path, SQLITE_OPEN_READONLY, err) && store_check_schema(store, err);
 
     if (!ok && (sqlite3_errcode(store->db) & 0xFF) == SQLITE_CANTOPEN && is_settled(store->path)) {
         sqlite3_close_v2(store->db);
@@ -394,8 +395,9 @@ bool store_history_add(Store *store, Str text, Error *err)
     if (statement)
         bind_str(statement, 1, text);
     ok = store_run(store, statement, err);
-    statement = ok ? store_statement(store, "INSERT INTO history (text, created_ms) VALUES (?, ?)", err)
-                   : NULL;
+    statement =
+        ok ? store_statement(store, "INSERT INTO history (text, created_ms) VALUES (?, ?)", err)
+           : NULL;
     if (statement) {
         bind_str(statement, 1, text);
         sqlite3_bind_int64(statement, 2, clock_wall_ms());
@@ -417,7 +419,8 @@ bool store_history(Store *store, size_t limit, void (*each)(void *arg, Str text)
 {
     sqlite3_stmt *statement = store_statement(
         store,
-        "SELECT text FROM (SELECT id, text FROM history ORDER BY id DESC LIMIT ?) ORDER BY id", err);
+        "SELECT text FROM (SELECT id, text FROM history ORDER BY id DESC LIMIT ?) ORDER BY id",
+        err);
     int row;
 
     if (!statement)
@@ -430,11 +433,11 @@ bool store_history(Store *store, size_t limit, void (*each)(void *arg, Str text)
 
 bool store_set(Store *store, const char *name, Str value, Error *err)
 {
-    sqlite3_stmt *statement = store_statement(
-        store,
-        "INSERT INTO value (name, value) VALUES (?, ?) "
-        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        err);
+    sqlite3_stmt *statement =
+        store_statement(store,
+                        "INSERT INTO value (name, value) VALUES (?, ?) "
+                        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                        err);
 
     if (!statement)
         return false;

@@ -126,8 +126,7 @@ bool store_save_conversation(Store *store, Conversation *conversation, Error *er
 static bool uid_is_free(Store *store, const char *uid)
 {
     Error ignored = ERROR_INIT;
-    sqlite3_stmt *s =
-        store_statement(store, "SELECT 1 FROM conversation WHERE uid = ?", &ignored);
+    sqlite3_stmt *s = store_statement(store, "SELECT 1 FROM conversation WHERE uid = ?", &ignored);
     bool is_free;
 
     if (!s)
@@ -150,7 +149,8 @@ static int64_t renumber(const Renumbered *map, size_t n, int64_t id)
     return 0;
 }
 
-/* Parents come before children; what points forward (selected_child, leaf) follows in a second pass. */
+/* Parents come before children; what points forward (selected_child, leaf) follows in a second
+ * pass. */
 static bool insert_all(Store *store, Conversation *c, Renumbered *map, Error *err)
 {
     int64_t leaf = c->leaf;
@@ -171,8 +171,8 @@ static bool insert_all(Store *store, Conversation *c, Renumbered *map, Error *er
         m->selected_child = selected;
     }
     for (size_t i = 0; i < c->n_messages; i++) {
-        sqlite3_stmt *s = store_statement(
-            store, "UPDATE message SET selected_child_id = ? WHERE id = ?", err);
+        sqlite3_stmt *s =
+            store_statement(store, "UPDATE message SET selected_child_id = ? WHERE id = ?", err);
 
         c->message[i]->selected_child = renumber(map, c->n_messages, c->message[i]->selected_child);
         if (!s)
@@ -300,10 +300,10 @@ Conversation *store_load(Store *store, int64_t id, Error *err)
 
 static bool set_deleted(Store *store, int64_t id, int64_t when, Error *err)
 {
-    sqlite3_stmt *s = store_statement(
-        store,
-        "UPDATE conversation SET deleted_ms = ?1 WHERE id = ?2 AND (deleted_ms IS NULL) = (?1 NOTNULL)",
-        err);
+    sqlite3_stmt *s = store_statement(store,
+                                      "UPDATE conversation SET deleted_ms = ?1 WHERE id = ?2 AND "
+                                      "(deleted_ms IS NULL) = (?1 NOTNULL)",
+                                      err);
 
     if (!s)
         return false;
@@ -351,10 +351,11 @@ bool store_list(Store *store, Str filter, bool deleted, size_t limit, StoreRows 
 {
     sqlite3_stmt *s = store_statement(
         store,
-        /* The inner query picks the rows; only for those is the path walked.  UNION and not UNION ALL:
-         * links that go round in a damaged file come to an end. */
+        /* The inner query picks the rows; only for those is the path walked.  UNION and not
+         * UNION ALL: links that go round in a damaged file come to an end. */
         "SELECT c.id, c.uid, coalesce(c.title, ''), model.name, c.pinned, c.deleted_ms,"
-        " c.created_ms, c.updated_ms, (WITH RECURSIVE path (id) AS (SELECT c.leaf_id WHERE c.leaf_id"
+        " c.created_ms, c.updated_ms, (WITH RECURSIVE path (id) AS (SELECT c.leaf_id WHERE "
+        "c.leaf_id"
         " NOTNULL UNION SELECT m.parent_id FROM path JOIN message m ON m.id = path.id WHERE"
         " m.parent_id NOTNULL) SELECT count(*) FROM path) FROM (SELECT * FROM conversation WHERE"
         " (deleted_ms NOTNULL) = ?1 AND (?2 = '' OR instr(text_fold(coalesce(title, '')), ?2))"
@@ -417,7 +418,8 @@ static int only_match(Store *store, sqlite3_stmt *s, Str text, int64_t *id, Erro
     if (n > 5)
         buf_puts(&several, ", …");
     if (row == 0 && n > 1) {
-        error_set(err, ERR_USAGE, _("%.*s: several conversations are meant (%s); give the number of one"),
+        error_set(err, ERR_USAGE,
+                  _("%.*s: several conversations are meant (%s); give the number of one"),
                   (int)(text.len > 100 ? 100 : text.len), text.data, buf_cstr(&several));
         row = -1;
     }
@@ -452,7 +454,8 @@ static const char *const title_queries[] = {
     "SELECT id FROM conversation WHERE deleted_ms IS NULL AND title = ?1 ORDER BY id",
     "SELECT id FROM conversation WHERE deleted_ms IS NULL AND text_fold(title) = text_fold(?1) "
     "ORDER BY id",
-    "SELECT id FROM conversation WHERE deleted_ms IS NULL AND instr(text_fold(title), text_fold(?1)) "
+    "SELECT id FROM conversation WHERE deleted_ms IS NULL AND instr(text_fold(title), "
+    "text_fold(?1)) "
     "ORDER BY id",
 };
 
@@ -478,7 +481,8 @@ static int match_id(Store *store, Str text, int64_t *id, Error *err)
 
     if (!str_to_long(text, &number) || number <= 0)
         return 0;
-    s = store_statement(store, "SELECT id FROM conversation WHERE deleted_ms IS NULL AND id = ?", err);
+    s = store_statement(store, "SELECT id FROM conversation WHERE deleted_ms IS NULL AND id = ?",
+                        err);
     if (!s)
         return -1;
     sqlite3_bind_int64(s, 1, number);

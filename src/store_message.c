@@ -1,4 +1,5 @@
-/* Messages in the database: rows to Message and back, system prompts and models that many rows share. */
+/* Messages in the database: rows to Message and back, system prompts and models that many rows
+ * share. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -247,7 +248,8 @@ static bool update_ends(Store *store, int64_t conversation, const Message *m, Er
     return store_run(store, s, err);
 }
 
-bool store_save_message(Store *store, const Conversation *conversation, Message *message, Error *err)
+bool store_save_message(Store *store, const Conversation *conversation, Message *message,
+                        Error *err)
 {
     bool is_new = message->id == 0, ok;
 
@@ -279,8 +281,8 @@ static void read_params(Str text, Sampling *sampling)
     json_decref(params);
 }
 
-/* A row that nobody has touched for a while is what a killed kaiwa left.  A time in the future is a clock
- * that was put back. */
+/* A row that nobody has touched for a while is what a killed kaiwa left.  A time in the future
+ * is a clock that was put back. */
 static MessageStatus shown_status(Str name, int64_t updated_ms)
 {
     MessageStatus status = MESSAGE_FAILED;

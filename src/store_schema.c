@@ -1,5 +1,6 @@
-/* The schema, as a list of migrations.  Rows of the list never change once released: a new schema is a new
- * row at the end, with a stored file of the version before it in tests/data.  user_version counts them. */
+/* The schema, as a list of migrations.  Rows of the list never change once released: a new
+ * schema is a new row at the end, with a stored file of the version before it in tests/data.
+ * user_version counts them. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -36,12 +37,14 @@ static const char first_schema[] =
     "CREATE INDEX message_conversation ON message (conversation_id);"
     "CREATE INDEX message_parent ON message (parent_id);"
     "CREATE INDEX message_streaming ON message (updated_ms) WHERE status = 'streaming';"
-    "CREATE TABLE history (id INTEGER PRIMARY KEY, text TEXT NOT NULL, created_ms INTEGER NOT NULL);"
+    "CREATE TABLE history (id INTEGER PRIMARY KEY, text TEXT NOT NULL, created_ms INTEGER NOT "
+    "NULL);"
     "CREATE INDEX history_text ON history (text);"
     "CREATE TABLE value (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
-/* Tokens are written in [0-9a-z] (store_search.c), four characters for each of the text: the prefix index
- * answers queries of one character.  Nothing is ranked, so the sizes of columns are not kept. */
+/* Tokens are written in [0-9a-z] (store_search.c), four characters for each of the text: the
+ * prefix index answers queries of one character.  Nothing is ranked, so the sizes of columns are
+ * not kept. */
 static const char search_schema[] =
     "CREATE VIRTUAL TABLE search USING fts5 (text, content = '', columnsize = 0, prefix = 4,"
     " tokenize = 'ascii');";

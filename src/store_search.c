@@ -1,10 +1,11 @@
-/* Search: the index of pairs of characters, queries on it, and the part of a message that is shown.
- *
- * A run of folded text without white space, c1 c2 … cn, is indexed as the tokens c1c2, c2c3, …, cn.  A word
- * of two or more characters is the phrase of its pairs, one character is the prefix of a token (that is
- * why the last character stands alone once).  White space ends a run: the lone token between two runs keeps
- * phrases from crossing it.  Characters are written as four digits of base 36, so that neither tokenizer
- * nor query language of sqlite can find a meaning in them. */
+/* Search: the index of pairs of characters, queries on it, and the part of a message that is
+ * shown.
+ * A run of folded text without white space, c1 c2 … cn, is indexed as the tokens c1c2, c2c3, …,
+ * cn.  A word of two or more characters is the phrase of its pairs, one character is the prefix
+ * of a token (that is why the last character stands alone once).  White space ends a run: the
+ * lone token between two runs keeps phrases from crossing it.  Characters are written as four
+ * digits of base 36, so that neither tokenizer nor query language of sqlite can find a meaning
+ * in them. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -19,8 +20,8 @@
 
 enum {
     CODE_CHARS = 4,
-    QUERY_WORDS = 32,  /* more are checked in the text alone */
-    QUERY_PAIRS = 64,  /* of a word; the rest is checked in the text alone */
+    QUERY_WORDS = 32,    /* more are checked in the text alone */
+    QUERY_PAIRS = 64,    /* of a word; the rest is checked in the text alone */
     SNIPPET_BEFORE = 24, /* columns before the hit */
     SNIPPET_COLS = 120
 };
@@ -36,8 +37,9 @@ static void put_code(unsigned cp, Buf *out)
 
 static bool is_space(unsigned cp)
 {
-    return cp <= 0x20 || cp == 0x85 || cp == 0xA0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200A) ||
-           cp == 0x2028 || cp == 0x2029 || cp == 0x202F || cp == 0x205F || cp == 0x3000;
+    return cp <= 0x20 || cp == 0x85 || cp == 0xA0 || cp == 0x1680 ||
+           (cp >= 0x2000 && cp <= 0x200A) || cp == 0x2028 || cp == 0x2029 || cp == 0x202F ||
+           cp == 0x205F || cp == 0x3000;
 }
 
 /* Appends the tokens of a folded text. */
@@ -80,13 +82,12 @@ bool search_change(Store *store, int64_t message, Str before, Str after, Error *
 {
     if (before.len == after.len && str_eq(before, after))
         return true;
-    if (before.len &&
-        !index_text(store,
-                    store_statement(store,
-                                    "INSERT INTO search (search, rowid, text) "
-                                    "VALUES ('delete', ?, ?)",
-                                    err),
-                    message, before, err))
+    if (before.len && !index_text(store,
+                                  store_statement(store,
+                                                  "INSERT INTO search (search, rowid, text) "
+                                                  "VALUES ('delete', ?, ?)",
+                                                  err),
+                                  message, before, err))
         return false;
     return after.len == 0 ||
            index_text(store,
@@ -101,8 +102,8 @@ bool search_rebuild(Store *store, Error *err)
 
     if (!store_exec(store, "INSERT INTO search (search) VALUES ('delete-all')", err))
         return false;
-    s = store_statement(store,
-                        "SELECT id, text FROM message WHERE status <> 'streaming' ORDER BY id", err);
+    s = store_statement(
+        store, "SELECT id, text FROM message WHERE status <> 'streaming' ORDER BY id", err);
     if (!s)
         return false;
     while ((row = store_row(store, s, err)) == 1)
@@ -119,7 +120,7 @@ typedef struct {
     Buf folded; /* the query */
     Str *word;  /* into folded */
     size_t n;
-    Buf match;  /* for sqlite */
+    Buf match; /* for sqlite */
 } Query;
 
 static bool next_word(Str text, size_t *pos, Str *word)
@@ -207,8 +208,8 @@ static size_t folded_len(Str text)
     return len;
 }
 
-/* Borders between pieces that fold alone as they fold together: graphemes, where a voice mark of its own
- * width belongs to the kana before it. */
+/* Borders between pieces that fold alone as they fold together: graphemes, where a voice mark of
+ * its own width belongs to the kana before it. */
 typedef struct {
     size_t *at;
     size_t n, cap;
@@ -231,8 +232,8 @@ static void borders_init(Str text, Borders *borders)
     }
 }
 
-/* The last border with at most `want` folded bytes before it; round_up: the first with at least so many.
- * By halves: each step folds only what is still in question. */
+/* The last border with at most `want` folded bytes before it; round_up: the first with at least
+ * so many. By halves: each step folds only what is still in question. */
 static size_t unfold(Str text, const Borders *borders, size_t want, bool round_up)
 {
     size_t low = 0, high = borders->n, before = 0;
@@ -253,8 +254,8 @@ static size_t unfold(Str text, const Borders *borders, size_t want, bool round_u
     return borders->at[low];
 }
 
-/* First place of a folded word in a text.  Words have no white space in them, so runs between white space
- * are looked at one by one. */
+/* First place of a folded word in a text.  Words have no white space in them, so runs between
+ * white space are looked at one by one. */
 static bool find_hit(Str text, Str word, size_t *at, size_t *len)
 {
     Buf folded = BUF_INIT;
