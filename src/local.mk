@@ -44,3 +44,4 @@ libprogram_a_SOURCES += src/chat_parts.h src/chat_path.c src/chat_reply.c src/ch
 libprogram_a_SOURCES += src/cmd_store.c src/cmd_store.h
 libprogram_a_SOURCES += src/export.c src/export.h
 libprogram_a_SOURCES += src/import.c src/import.h
+libprogram_a_SOURCES += src/output.c src/output.h

@@ -1,11 +1,9 @@
-/* Plays a script: reading its steps, counting made-up tokens, and the gate that replays drive. */
+/* Plays a script: counting made-up tokens, and the gate that replays drive. */
 #include "config.h"
 
 #include "src/provider_script.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,11 +12,11 @@
 #include "src/base/i18n.h"
 #include "src/base/mem.h"
 #include "src/base/utf8.h"
+#include "src/script.h"
 
 enum {
     SLICE_MS = 5, /* of waiting, between looks at the stop flag */
     SCRIPT_CONTEXT = 4096,
-    MAX_SCRIPT = 16 << 20,
 };
 
 /* ---- the gate ---- */
@@ -75,49 +73,12 @@ static bool gate_pass(void)
     return pass;
 }
 
-/* ---- scripts ---- */
-
-typedef enum {
-    STEP_OPEN,
-    STEP_REPLY,
-    STEP_WINDOW,
-    STEP_USAGE,
-    STEP_TIMING,
-    STEP_PROGRESS,
-    STEP_WAIT,
-    STEP_TEXT,
-    STEP_THINKING,
-    STEP_STREAM,
-    STEP_DONE,
-    STEP_FAIL
-} StepKind;
-
-typedef struct {
-    const char *name;
-    int min_numbers, max_numbers;
-    bool has_text; /* the rest of the line */
-} StepRow;
-
-static const StepRow step_rows[] = {
-    [STEP_OPEN] = { "open", 0, 0, true },         [STEP_REPLY] = { "reply", 0, 0, false },
-    [STEP_WINDOW] = { "window", 1, 1, false },    [STEP_USAGE] = { "usage", 2, 2, false },
-    [STEP_TIMING] = { "timing", 3, 3, false },    [STEP_PROGRESS] = { "progress", 2, 2, false },
-    [STEP_WAIT] = { "wait", 1, 1, false },        [STEP_TEXT] = { "text", 0, 0, true },
-    [STEP_THINKING] = { "thinking", 0, 0, true }, [STEP_STREAM] = { "stream", 1, 1, true },
-    [STEP_DONE] = { "done", 0, 0, true },         [STEP_FAIL] = { "fail", 0, 0, true },
-};
-
-typedef struct {
-    StepKind kind;
-    int number[3];
-    Buf text;
-} ScriptStep;
+/* ---- opening and closing ---- */
 
 typedef struct {
     Provider base; /* first */
     char *path;
-    ScriptStep *step;
-    size_t n, cap;
+    Script script;
     size_t next;     /* index of the `reply` that the next GENERATE plays */
     bool open;
     char *name;
@@ -129,111 +90,16 @@ static void script_close(Provider *base)
 {
     ScriptProvider *p = (ScriptProvider *)base;
 
-    for (size_t i = 0; i < p->n; i++)
-        buf_release(&p->step[i].text);
-    free(p->step);
+    script_release(&p->script);
     free(p->path);
     free(p->name);
     tokens_release(&p->cache);
     free(p);
 }
 
-static Str cut_word(Str *rest)
-{
-    size_t n = 0;
-    Str word;
-
-    *rest = str_trim(*rest);
-    while (n < rest->len && rest->data[n] != ' ' && rest->data[n] != '\t')
-        n++;
-    word = str_sub(*rest, 0, n);
-    *rest = str_from_offset(*rest, n);
-    return word;
-}
-
-static void unescape(Str text, Buf *out)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (c != '\\' || i + 1 >= text.len) {
-            buf_putc(out, c);
-            continue;
-        }
-        c = text.data[++i];
-        buf_putc(out, c == 'n' ? '\n' : c == 't' ? '\t' : c == 's' ? ' ' : c);
-    }
-}
-
-static bool read_step(ScriptProvider *p, Str line, Error *err)
-{
-    Str rest = line, word = cut_word(&rest);
-    ScriptStep step = { .text = BUF_INIT };
-    size_t kind = 0;
-
-    while (kind < ARRAY_LEN(step_rows) && !str_eq_c(word, step_rows[kind].name))
-        kind++;
-    if (kind == ARRAY_LEN(step_rows))
-        return error_set(err, ERR_FORMAT, _("there is no step \"%.*s\""), (int)word.len, word.data);
-    step.kind = (StepKind)kind;
-    for (int i = 0; i < step_rows[kind].max_numbers; i++) {
-        long long number;
-
-        if (!str_to_long(cut_word(&rest), &number) || number < 0 || number > 1000000000)
-            return error_set(err, ERR_FORMAT, _("\"%s\" takes %d numbers"), step_rows[kind].name,
-                             step_rows[kind].min_numbers);
-        step.number[i] = (int)number;
-    }
-    rest = str_trim(rest);
-    if (rest.len && !step_rows[kind].has_text)
-        return error_set(err, ERR_FORMAT, _("\"%s\" is followed by too much"), step_rows[kind].name);
-    unescape(rest, &step.text);
-    p->step = mem_grow(p->step, &p->cap, p->n + 1, sizeof *p->step);
-    p->step[p->n++] = step;
-    return true;
-}
-
-static bool read_script(ScriptProvider *p, Str text, Error *err)
-{
-    Str rest = text, line;
-
-    for (int number = 1; str_line(&rest, &line); number++) {
-        line = str_trim(line);
-        if (!line.len || line.data[0] == '#')
-            continue;
-        if (!read_step(p, line, err))
-            return error_note(err, _("%s: line %d"), p->path, number);
-    }
-    p->next = p->n;
-    for (size_t i = p->n; i > 0; i--)
-        if (p->step[i - 1].kind == STEP_REPLY)
-            p->next = i - 1;
-    return p->next < p->n || error_set(err, ERR_FORMAT, _("%s: the script has no reply"), p->path);
-}
-
-static bool read_file(const char *path, Buf *out, Error *err)
-{
-    FILE *file = fopen(path, "re");
-    char block[4096];
-    size_t n;
-    bool good;
-
-    if (!file)
-        return error_errno(err, "%s", path);
-    while (out->len < MAX_SCRIPT && (n = fread(block, 1, sizeof block, file)) > 0)
-        buf_append(out, block, n);
-    good = !ferror(file);
-    if (!good)
-        error_errno(err, "%s", path);
-    fclose(file);
-    return good;
-}
-
 static Provider *script_open(const char *argument, Error *err)
 {
     ScriptProvider *p;
-    Buf text = BUF_INIT;
-    bool good;
 
     if (!*argument) {
         error_set(err, ERR_USAGE, _("script: a file is needed; write script:FILE"));
@@ -243,12 +109,13 @@ static Provider *script_open(const char *argument, Error *err)
     p->base.kind = &provider_script;
     p->path = xstrdup(argument);
     p->context = SCRIPT_CONTEXT;
-    good = read_file(argument, &text, err) && read_script(p, buf_str(&text), err);
-    buf_release(&text);
-    if (good)
-        return &p->base;
-    script_close(&p->base);
-    return NULL;
+    if (!script_read(&p->script, argument, err)) {
+        script_close(&p->base);
+        return NULL;
+    }
+    while (p->script.step[p->next].kind != STEP_REPLY)
+        p->next++;
+    return &p->base;
 }
 
 /* ---- made-up tokens ---- */
@@ -448,7 +315,7 @@ static bool send_failed(Play *play, ErrorKind kind, const char *text)
 
 static void read_name(ScriptProvider *p, Str text)
 {
-    Str name = cut_word(&text);
+    Str name = script_word(&text);
     long long context;
 
     free(p->name);
@@ -484,8 +351,8 @@ static bool script_open_model(Provider *base, const Request *request, const Even
 
     p->open = false;
     tokens_truncate(&p->cache, 0);
-    for (size_t i = 0; i < p->n && p->step[i].kind != STEP_REPLY; i++) {
-        const ScriptStep *step = &p->step[i];
+    for (size_t i = 0; i < p->script.n && p->script.step[i].kind != STEP_REPLY; i++) {
+        const ScriptStep *step = &p->script.step[i];
 
         if (step->kind == STEP_OPEN)
             read_name(p, buf_str(&step->text));
@@ -511,9 +378,9 @@ static void script_close_model(Provider *base)
 
 static size_t next_reply(const ScriptProvider *p, size_t after)
 {
-    for (size_t i = 1; i <= p->n; i++)
-        if (p->step[(after + i) % p->n].kind == STEP_REPLY)
-            return (after + i) % p->n;
+    for (size_t i = 1; i <= p->script.n; i++)
+        if (p->script.step[(after + i) % p->script.n].kind == STEP_REPLY)
+            return (after + i) % p->script.n;
     return after;
 }
 
@@ -522,17 +389,17 @@ static void read_numbers(Play *play, size_t from)
 {
     const ScriptProvider *p = play->p;
 
-    for (size_t i = from; i < p->n && p->step[i].kind != STEP_REPLY; i++) {
-        const int *number = p->step[i].number;
+    for (size_t i = from; i < p->script.n && p->script.step[i].kind != STEP_REPLY; i++) {
+        const int *number = p->script.step[i].number;
 
-        if (p->step[i].kind == STEP_WINDOW)
+        if (p->script.step[i].kind == STEP_WINDOW)
             play->window_from = (size_t)number[0];
-        if (p->step[i].kind == STEP_USAGE) {
+        if (p->script.step[i].kind == STEP_USAGE) {
             play->usage.prompt = number[0];
             play->usage.reused = number[1] < number[0] ? number[1] : number[0];
             play->usage.computed = play->usage.prompt - play->usage.reused;
         }
-        if (p->step[i].kind == STEP_TIMING) {
+        if (p->script.step[i].kind == STEP_TIMING) {
             play->timing = (Timing){ .first = number[0], .prefill = number[1], .decode = number[2] };
             play->has_timing = true;
         }
@@ -588,8 +455,8 @@ static bool play_reply(Play *play, size_t from)
     started->window_from = play->window_from;
     if (!send(play, started))
         return finish(play, DONE_CANCELLED);
-    for (size_t i = from; i < p->n && p->step[i].kind != STEP_REPLY; i++) {
-        const ScriptStep *step = &p->step[i];
+    for (size_t i = from; i < p->script.n && p->script.step[i].kind != STEP_REPLY; i++) {
+        const ScriptStep *step = &p->script.step[i];
 
         if (step->kind == STEP_FAIL)
             return send_failed(play, ERR_DEVICE, buf_cstr(&step->text));

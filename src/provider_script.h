@@ -1,7 +1,7 @@
 /* A provider that plays events from a text file, for tests, replays and demonstrations.
  *
  * The file is UTF-8, one step a line; empty lines and lines that begin with # count for nothing.  In TEXT, \n is a line
- * feed, \t a tab, \s a space (for one at the end) and \\ a backslash.
+ * feed, \t a tab, \s a space (for one at an end) and \\ a backslash.
  *
  *     open NAME [CONTEXT]    what OPEN reports; else "script" and 4096.  Steps up to the first `reply` belong to OPEN
  *     reply                  begins a reply.  Each GENERATE plays the next one; after the last comes the first again

@@ -60,3 +60,11 @@ tests_test_reference_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_modelfile.t
 tests_test_modelfile_t_SOURCES = tests/test_modelfile.c tests/hostile.c tests/hostile.h $(TINY_MODEL)
 tests_test_modelfile_t_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/test_session.t tests/test_provider.t tests/test_worker.t
+tests_test_session_t_SOURCES = tests/test_session.c $(TINY_MODEL)
+tests_test_session_t_LDADD = $(TEST_LIBS)
+tests_test_provider_t_SOURCES = tests/test_provider.c $(TINY_MODEL)
+tests_test_provider_t_LDADD = $(TEST_LIBS)
+tests_test_worker_t_SOURCES = tests/test_worker.c $(TINY_MODEL)
+tests_test_worker_t_LDADD = $(TEST_LIBS)
