@@ -17,23 +17,39 @@
 #include "ui/editor_keys.h"
 #include "ui/theme.h"
 
-/* Text as roff reads it: no line may begin with a dot, and a backslash is one. */
-static void put_text(const char *text)
+enum { LINE_BYTES = 78 };
+
+static void put_escaped(Str text)
 {
-    if (*text == '.' || *text == '\'')
-        fputs("\\&", stdout);
-    for (; *text; text++) {
-        if (*text == '\\')
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '\\')
             fputs("\\e", stdout);
         else
-            putchar(*text);
+            putchar(text.data[i]);
     }
 }
 
-static void put_line(const char *text)
+/* Text as roff likes it: lines that are not too long, none of which begins with a dot. */
+static void put_line(const char *words)
 {
-    put_text(text);
-    putchar('\n');
+    Str text = str_from(words);
+
+    while (text.len) {
+        size_t n = text.len;
+
+        if (n > LINE_BYTES) {
+            ptrdiff_t blank = str_rfind(str_of(text.data, LINE_BYTES), STR(" "));
+
+            if (blank <= 0)
+                blank = str_find(text, STR(" "));
+            n = blank > 0 ? (size_t)blank : n;
+        }
+        if (*text.data == '.' || *text.data == '\'')
+            fputs("\\&", stdout);
+        put_escaped(str_of(text.data, n));
+        putchar('\n');
+        text = str_from_offset(text, n < text.len ? n + 1 : n);
+    }
 }
 
 /* A macro's argument: in quotes, where a quotation mark is written twice. */
@@ -125,8 +141,7 @@ static void list_tool_options(void)
 
 static void list_chat_options(void)
 {
-    put_options(OPTION_CHAT | OPTION_GENERATION | OPTION_MODEL,
-                OPTION_EVERYWHERE | OPTION_SERVICE);
+    put_options(OPTION_CHAT | OPTION_GENERATION | OPTION_MODEL, OPTION_EVERYWHERE | OPTION_SERVICE);
 }
 
 static void list_common_options(void)
@@ -189,19 +204,20 @@ static void list_slash(void)
     end_list();
 }
 
-/* "F1|^X h" as the page shows it: "F1, ^X h". */
-static void put_keys(const char *keys, char between)
+/* "F1, ^X h: help" out of "F1|^X h". */
+static void put_keys(const char *keys, char between, const char *help)
 {
-    Buf shown = BUF_INIT;
+    Buf line = BUF_INIT;
 
-    for (; *keys; keys++) {
-        if (*keys == between && keys[1])
-            buf_puts(&shown, ", ");
+    for (const char *c = keys; *c; c++) {
+        if (*c == between && c[1])
+            buf_puts(&line, ", ");
         else
-            buf_putc(&shown, *keys);
+            buf_putc(&line, *c);
     }
-    put_text(buf_cstr(&shown));
-    buf_release(&shown);
+    buf_printf(&line, "%s%s", *keys ? ": " : "", help);
+    put_line(buf_cstr(&line));
+    buf_release(&line);
 }
 
 static void list_keys(void)
@@ -212,9 +228,7 @@ static void list_keys(void)
     begin_list("Ds");
     for (size_t i = 0; i < n; i++) {
         put_item("Ic", rows[i].name, NULL);
-        put_keys(rows[i].keys, '|');
-        fputs(*rows[i].keys ? ": " : "", stdout);
-        put_line(_(rows[i].help));
+        put_keys(rows[i].keys, '|', _(rows[i].help));
     }
     end_list();
 }
@@ -227,9 +241,7 @@ static void list_editing(void)
     begin_list("Ds");
     for (size_t i = 0; i < n; i++) {
         put_item("Ic", rows[i].name, NULL);
-        put_keys(rows[i].keys, ' ');
-        fputs(*rows[i].keys ? ": " : "", stdout);
-        put_line(_(rows[i].help));
+        put_keys(rows[i].keys, ' ', _(rows[i].help));
     }
     end_list();
 }

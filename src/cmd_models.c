@@ -105,7 +105,7 @@ static int verify(const char *model)
     Error err = ERROR_INIT;
     bool good = engine_locate(model, &path, &err) && engine_verify(buf_cstr(&path), &report, &err);
 
-    fwrite(report.data, 1, report.len, stdout);
+    fputs(buf_cstr(&report), stdout);
     buf_release(&path);
     buf_release(&report);
     return good ? EXIT_OK : command_fail(&err);

@@ -55,7 +55,7 @@ static bool read_inputs(const Options *options, Buf *out, Error *err)
 
 static bool write_out(const Buf *out)
 {
-    return fwrite(out->data, 1, out->len, stdout) == out->len || out->len == 0;
+    return !out->len || fwrite(out->data, 1, out->len, stdout) == out->len;
 }
 
 /* buf_printf would be half of the time for a megabyte of ids. */

@@ -62,7 +62,7 @@ static const CommandRow commands[] = {
       .run = cmd_export },
     { .name = "import",
       .synopsis = N_("FILE"),
-      .help = N_("take in a conversation that export wrote as JSON"),
+      .help = N_("take in a conversation that export wrote as JSON or Markdown"),
       .min_args = 1,
       .max_args = 1,
       .run = cmd_import },
@@ -216,7 +216,7 @@ static bool tell_about(const Options *options, const CommandRow *named)
         help_completion(shell, &out);
     else
         return false;
-    fwrite(out.data, 1, out.len, stdout);
+    fputs(buf_cstr(&out), stdout);
     buf_release(&out);
     return true;
 }

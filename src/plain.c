@@ -19,6 +19,7 @@
 #include "src/chat.h"
 #include "src/input.h"
 #include "src/interrupt.h"
+#include "src/output.h"
 #include "src/slash.h"
 #include "src/turn.h"
 
@@ -232,9 +233,9 @@ static void take_line(Plain *plain, Str line)
     if (!slash_run(&context, line, &message, &result, &err)) {
         send_message(plain, message);
     } else {
-        fwrite(out.data, 1, out.len, stdout);
-        fflush(stdout);
-        fwrite(notice.data, 1, notice.len, stderr);
+        if (!output_text(buf_str(&out)) && errno == EPIPE)
+            plain->turn.pipe_closed = true;
+        fputs(buf_cstr(&notice), stderr);
         if (result == SLASH_NONE)
             complain(plain, &err);
         plain->quit = result == SLASH_QUIT;

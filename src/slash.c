@@ -17,6 +17,7 @@
 #include "src/base/mem.h"
 #include "src/base/path.h"
 #include "src/base/text.h"
+#include "src/export.h"
 #include "src/slash_parts.h"
 
 static const SlashRow commands[] = {
@@ -32,8 +33,8 @@ static const SlashRow commands[] = {
     { "fork", N_("[N]"), N_("copy this conversation up to message N, and open the copy"), true,
       slash_fork },
     { "search", N_("TEXT"), N_("find messages in all conversations"), true, slash_search },
-    { "import", N_("FILE"), N_("take in a conversation that was exported as JSON"), true,
-      slash_import },
+    { "import", N_("FILE"), N_("take in a conversation that was exported as JSON or Markdown"),
+      true, slash_import },
     { "export", N_("[md|json|txt] [FILE]"), N_("write this conversation to a file"), true,
       slash_export },
     { "retry", N_("[NAME=VALUE...]"), N_("reply again; the replies before are kept as versions"),
@@ -170,6 +171,15 @@ Message *slash_message(SlashContext *context, Str number, Error *err)
                   (int)(number.len < 40 ? number.len : 40), number.data, n);
     free(path);
     return message;
+}
+
+void slash_put_path(Str name, Buf *out)
+{
+    if (str_starts(name, STR("~/")) && path_home()) {
+        buf_puts(out, path_home());
+        name = str_from_offset(name, 1);
+    }
+    buf_append_str(out, name);
 }
 
 /* ---- a line ---- */
@@ -354,6 +364,15 @@ static void complete_file(const Completion *completion)
     buf_release(&dir);
 }
 
+static void complete_format(const Completion *completion)
+{
+    size_t n;
+    const ExportFormat *formats = export_formats(&n);
+
+    for (size_t i = 0; i < n; i++)
+        offer(completion, str_from(formats[i].name));
+}
+
 static void complete_argument(const Completion *completion, const Buf *name)
 {
     const char *command = buf_cstr(name);
@@ -371,7 +390,7 @@ static void complete_argument(const Completion *completion, const Buf *name)
     else if (strcmp(command, "file") == 0 || strcmp(command, "import") == 0)
         complete_file(completion);
     else if (strcmp(command, "export") == 0)
-        offer_words(completion, "md json txt");
+        complete_format(completion);
     else if (strcmp(command, "system") == 0)
         offer_words(completion, "show reset");
     else if (strcmp(command, "params") == 0)

@@ -2,15 +2,13 @@
  * search, import and export. */
 #include "config.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "src/base/i18n.h"
-#include "src/base/path.h"
-#include "src/base/text.h"
+#include "src/export.h"
+#include "src/import.h"
 #include "src/slash_parts.h"
 
 SlashResult slash_new(SlashContext *context, Str argument, Error *err)
@@ -21,17 +19,6 @@ SlashResult slash_new(SlashContext *context, Str argument, Error *err)
         return SLASH_NONE;
     slash_say(context, "%s", _("new conversation"));
     return SLASH_DONE;
-}
-
-static void put_time(Buf *out, int64_t ms)
-{
-    time_t seconds = (time_t)(ms / 1000);
-    char text[32] = "";
-    struct tm local;
-
-    if (localtime_r(&seconds, &local))
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &local);
-    buf_puts(out, text);
 }
 
 SlashResult slash_list(SlashContext *context, Str argument, Error *err)
@@ -47,7 +34,7 @@ SlashResult slash_list(SlashContext *context, Str argument, Error *err)
         return SLASH_NONE;
     for (size_t i = 0; i < rows.n; i++) {
         buf_printf(context->out, "%" PRId64 "\t", rows.row[i].id);
-        put_time(context->out, rows.row[i].updated_ms);
+        export_date(rows.row[i].updated_ms, context->out);
         buf_printf(context->out, "\t%s\n", rows.row[i].title);
     }
     if (!rows.n)
@@ -187,4 +174,69 @@ SlashResult slash_search(SlashContext *context, Str argument, Error *err)
         slash_say(context, "%s", _("nothing found"));
     store_hits_release(&hits);
     return SLASH_DONE;
+}
+
+SlashResult slash_import(SlashContext *context, Str argument, Error *err)
+{
+    Store *store = slash_store(context, err);
+    Buf path = BUF_INIT;
+    int64_t id;
+    bool good;
+
+    if (!store)
+        return SLASH_NONE;
+    if (!argument.len)
+        return slash_fail(err, "%s", _("/import: a file is missing; write /import FILE"));
+    slash_put_path(argument, &path);
+    good = import_file(store, buf_cstr(&path), &id, err);
+    buf_release(&path);
+    return good ? open_id(context, id, err) : SLASH_NONE;
+}
+
+/* The format by a word, else by the ending of the file's name, else Markdown. */
+static const char *choose_format(Str *argument)
+{
+    Str rest = *argument, word = slash_word(&rest);
+    size_t n;
+    const ExportFormat *formats = export_formats(&n);
+    const char *chosen = "md";
+
+    for (size_t i = 0; i < n; i++) {
+        Buf ending = BUF_INIT;
+
+        buf_printf(&ending, ".%s", formats[i].name);
+        if (str_ends(*argument, buf_str(&ending)))
+            chosen = formats[i].name;
+        buf_release(&ending);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!str_eq_c(word, formats[i].name))
+            continue;
+        *argument = rest;
+        return formats[i].name;
+    }
+    return chosen;
+}
+
+SlashResult slash_export(SlashContext *context, Str argument, Error *err)
+{
+    const Conversation *conversation = chat_conversation(context->start->chat);
+    const char *format = choose_format(&argument);
+    Buf path = BUF_INIT, used = BUF_INIT;
+    bool good;
+
+    if (!conversation->n_messages)
+        return slash_fail(err, "%s",
+                          _("/export: this conversation is empty; there is nothing to write"));
+    if (context->plain && str_eq_c(argument, "-")) {
+        export_find(format)->write(conversation, context->out);
+        return SLASH_DONE;
+    }
+    slash_put_path(argument, &path);
+    good = export_file(conversation, format, argument.len ? buf_cstr(&path) : NULL, &used, err);
+    if (good)
+        slash_say(context, _("written: %s"), buf_cstr(&used));
+    buf_release(&path);
+    buf_release(&used);
+    return slash_done(good);
 }

@@ -48,6 +48,8 @@ SlashResult slash_view(SlashContext *context, const char *view, Str argument);
 Str slash_trim(Str s);
 /* Cuts the first word off *rest. */
 Str slash_word(Str *rest);
+/* A file's name as a person writes it: ~/x is in the home folder; appends. */
+void slash_put_path(Str name, Buf *out);
 /* The store; NULL with err set where nothing is saved. */
 Store *slash_store(SlashContext *context, Error *err);
 /* Message number n (from 1) of the shown path; NULL with err set. */

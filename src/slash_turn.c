@@ -199,11 +199,7 @@ SlashResult slash_file(SlashContext *context, Str argument, Error *err)
 
     if (!argument.len)
         return slash_fail(err, "%s", _("/file: a file is missing; write /file FILE"));
-    if (str_starts(argument, STR("~/")) && path_home()) {
-        buf_puts(&path, path_home());
-        argument = str_from_offset(argument, 1);
-    }
-    buf_append_str(&path, argument);
+    slash_put_path(argument, &path);
     good = read_file(buf_cstr(&path), options_string(context->start->options, "encoding"), &text,
                      &used, err);
     if (good) {

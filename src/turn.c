@@ -11,6 +11,7 @@
 
 #include "src/base/i18n.h"
 #include "src/interrupt.h"
+#include "src/output.h"
 
 typedef enum { GOING_ON, ENDED, FAILED } Step;
 
@@ -70,8 +71,7 @@ static void print_text(Turn *turn, Str text)
     clear_progress(turn);
     if (!turn->show || turn->pipe_closed || !text.len)
         return;
-    errno = 0;
-    if (fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0)
+    if (output_text(text))
         return;
     turn->pipe_closed = errno == EPIPE;
     stop(turn);

@@ -68,3 +68,13 @@ tests_test_provider_t_SOURCES = tests/test_provider.c $(TINY_MODEL)
 tests_test_provider_t_LDADD = $(TEST_LIBS)
 tests_test_worker_t_SOURCES = tests/test_worker.c $(TINY_MODEL)
 tests_test_worker_t_LDADD = $(TEST_LIBS)
+
+# Commands and the plain chat, on small models that make_tiny writes.
+noinst_PROGRAMS += tests/make_tiny
+tests_make_tiny_SOURCES = tests/make_tiny.c $(TINY_MODEL)
+tests_make_tiny_LDADD = $(OUR_LIBS) $(SYSTEM_LIBS)
+check_PROGRAMS += tests/test_slash.t
+tests_test_slash_t_SOURCES = tests/test_slash.c
+tests_test_slash_t_LDADD = $(TEST_LIBS)
+dist_check_SCRIPTS += tests/test_cli.sh tests/test_plain.sh tests/test_man.sh
+EXTRA_DIST += tests/tap.sh

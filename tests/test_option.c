@@ -1,4 +1,5 @@
-/* Options: where a value comes from, how the command line is read, what is refused, and that the tables are whole. */
+/* Options: where a value comes from, how the command line is read, what is refused, and that the
+ * tables are whole. */
 #include "config.h"
 
 #include <setjmp.h>
