@@ -78,3 +78,6 @@ tests_test_slash_t_SOURCES = tests/test_slash.c
 tests_test_slash_t_LDADD = $(TEST_LIBS)
 dist_check_SCRIPTS += tests/test_cli.sh tests/test_plain.sh tests/test_man.sh
 EXTRA_DIST += tests/tap.sh
+
+dist_check_SCRIPTS += tests/test_screens.sh tests/test_tmux.sh
+EXTRA_DIST += tests/screens

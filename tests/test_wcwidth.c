@@ -1,5 +1,5 @@
-/* The width function of the program is the one that ncurses and libedit call: when it changes its mind
- * about ambiguous characters, so do they. */
+/* The width function of the program is the one that ncurses and libedit call: when it changes its
+ * mind about ambiguous characters, so do they. */
 #include "config.h"
 
 #include <setjmp.h>

@@ -5,6 +5,7 @@
 
 #include "src/base/i18n.h"
 #include "src/base/text.h"
+#include "ui/layout.h"
 #include "ui/status.h"
 
 /* Returns the column after the hint; what does not fit is left out. */
@@ -36,14 +37,29 @@ static void draw_hints(const App *app, Grid *grid, Rect line)
         }
 }
 
-static void draw_bottom(const App *app, Grid *grid, Rect line)
+/* Rows at the bottom: one of hints, or as many as the notice needs, but not much of a small
+ * window. */
+static int bottom_rows(const App *app, const Grid *grid, Layout *notice)
 {
-    if (app->notice.len == 0) {
-        draw_hints(app, grid, line);
-        return;
-    }
+    int most = grid->rows / 4 > 1 ? grid->rows / 4 : 1;
+    if (app->notice.len == 0)
+        return 1;
+    layout_text(buf_str(&app->notice), grid->cols - 2, LAYOUT_TAB, notice);
+    return (int)notice->n < most ? (int)notice->n : most;
+}
+
+static void draw_notice(const App *app, Grid *grid, Rect area, const Layout *notice)
+{
     Style style = app->notice_is_error ? STYLE_ERROR : STYLE_NOTICE;
-    grid_text_cut(grid, line, line.row, line.col + 1, line.cols - 2, buf_str(&app->notice), style);
+    for (int i = 0; i < area.rows; i++) {
+        LayoutRow row = notice->row[i];
+        Str text = str_sub(buf_str(&app->notice), row.from, row.to - row.from);
+        if (i + 1 < area.rows || (size_t)area.rows == notice->n)
+            grid_text(grid, area, area.row + i, area.col + 1, text, style);
+        else /* all that is left, so that an ellipsis shows that there is more */
+            grid_text_cut(grid, area, area.row + i, area.col + 1, area.cols - 2,
+                          str_from_offset(buf_str(&app->notice), row.from), style);
+    }
 }
 
 static void draw_pane(App *app, Grid *grid, Rect body)
@@ -62,10 +78,16 @@ static void draw_too_small(Grid *grid)
 
 static void draw_all(App *app, Grid *grid)
 {
-    Rect title = { 0, 0, 1, grid->cols }, bottom = { grid->rows - 1, 0, 1, grid->cols };
-    Rect body = { 1, 0, grid->rows - 2, grid->cols };
+    Layout notice = LAYOUT_INIT;
+    int rows = bottom_rows(app, grid, &notice);
+    Rect title = { 0, 0, 1, grid->cols }, bottom = { grid->rows - rows, 0, rows, grid->cols };
+    Rect body = { 1, 0, grid->rows - 1 - rows, grid->cols };
     status_draw_title(app->chat, grid, title);
-    draw_bottom(app, grid, bottom);
+    if (notice.n > 0)
+        draw_notice(app, grid, bottom, &notice);
+    else
+        draw_hints(app, grid, bottom);
+    layout_release(&notice);
     if (app_has_pane(app)) {
         draw_pane(app, grid, body);
         body.col += PANE_COLS + 1;

@@ -91,8 +91,8 @@ static bool may_break(Str line, size_t pos)
     return is_blank(before) || (!bars_start(after) && !bars_end(before));
 }
 
-/* Columns of the characters that make up most text and stand alone as graphemes unless a mark follows:
- * printable ASCII, kana, common kanji, Japanese punctuation.  0: ask ICU. */
+/* Columns of the characters that make up most text and stand alone as graphemes unless a mark
+ * follows: printable ASCII, kana, common kanji, Japanese punctuation.  0: ask ICU. */
 static int plain_cols(unsigned cp)
 {
     if (cp < 0x7F)

@@ -158,23 +158,30 @@ static TranscriptPlace last_page(Transcript *transcript)
 
 /* ---- the place that is held ------------------------------------------------------------------ */
 
+static bool is_before(TranscriptPlace a, TranscriptPlace b)
+{
+    return a.block < b.block || (a.block == b.block && a.row < b.row);
+}
+
+/* The first row to show.  Never so far down that rows stay empty: a held place that a larger window
+ * would leave in the middle is shown from the last page, and held on to. */
 static TranscriptPlace anchored_place(Transcript *transcript)
 {
-    TranscriptPlace place = { 0, 0 };
-    size_t block = 0;
-    while (block < transcript->n_path && transcript->path[block]->id != transcript->anchor_message)
-        block++;
-    if (transcript->follow || block >= n_blocks(transcript))
-        return last_page(transcript);
-    place.block = block;
+    TranscriptPlace last = last_page(transcript), place = { 0, 0 };
+    while (place.block < transcript->n_path &&
+           transcript->path[place.block]->id != transcript->anchor_message)
+        place.block++;
+    if (transcript->follow || place.block >= n_blocks(transcript))
+        return last;
     place.row = transcript->anchor_row;
     if (transcript->anchor_byte != SIZE_MAX)
-        place.row = head_rows(transcript, block) +
-                    (int)layout_find(block_layout(transcript, block), block_text(transcript, block),
-                                     transcript->anchor_byte, LAYOUT_TAB, NULL);
-    if (place.row >= block_rows(transcript, block))
-        place.row = block_rows(transcript, block) - 1;
-    return place;
+        place.row = head_rows(transcript, place.block) +
+                    (int)layout_find(block_layout(transcript, place.block),
+                                     block_text(transcript, place.block), transcript->anchor_byte,
+                                     LAYOUT_TAB, NULL);
+    if (place.row >= block_rows(transcript, place.block))
+        place.row = block_rows(transcript, place.block) - 1;
+    return is_before(last, place) ? last : place;
 }
 
 static void hold_place(Transcript *transcript, TranscriptPlace place)
@@ -190,11 +197,6 @@ static void hold_place(Transcript *transcript, TranscriptPlace place)
         transcript->anchor_byte = layout->row[place.row - head].from;
     else if (place.row >= head && layout->n > 0)
         transcript->anchor_byte = layout->row[layout->n - 1].from; /* the blank row below a text */
-}
-
-static bool is_before(TranscriptPlace a, TranscriptPlace b)
-{
-    return a.block < b.block || (a.block == b.block && a.row < b.row);
 }
 
 void transcript_scroll(Transcript *transcript, int rows)
@@ -233,6 +235,12 @@ void transcript_update(Transcript *transcript, const Chat *chat, int cols, int h
     transcript->path = mem_grow(transcript->path, &transcript->cap_path, transcript->n_path + 1,
                                 sizeof(Message *));
     conversation_path(conversation, transcript->path, transcript->n_path);
+    /* A message that could not be stored yet has the highest number until it gets its own. */
+    if (transcript->n_rows > 0 && transcript->n_path > 0) {
+        TranscriptRows *last = &transcript->rows[transcript->n_rows - 1];
+        if (last->message > transcript->path[transcript->n_path - 1]->id)
+            layout_cache_reset(&last->cache);
+    }
 }
 
 /* ---- drawing --------------------------------------------------------------------------------- */

@@ -62,9 +62,6 @@ void app_error(App *app, const Error *err)
 {
     log_write(LOG_WARN, "%s", err->text);
     set_notice(app, err->text, true);
-    /* What does not fit in one row is told in full where there is room. */
-    if (app->chat_view && text_cols(str_from(err->text)) > app->grid.cols - 2)
-        app_note(app, str_from(err->text));
 }
 
 void app_note(App *app, Str text)
@@ -146,15 +143,16 @@ void app_new_conversation(App *app)
 
 void app_say(App *app, Str text)
 {
-    Str rest = text, line;
-    if (str_line(&rest, &line) && rest.len == 0 && text_cols(line) <= app->grid.cols - 2) {
-        Buf words = BUF_INIT;
-        buf_append_str(&words, line);
-        app_notice(app, buf_cstr(&words));
-        buf_release(&words);
-    } else {
+    while (text.len > 0 && text.data[text.len - 1] == '\n')
+        text.len--;
+    if (memchr(text.data, '\n', text.len) || text_cols(text) > 3 * (app->grid.cols - 2)) {
         app_note(app, text);
+        return;
     }
+    Buf words = BUF_INIT;
+    buf_append_str(&words, text);
+    app_notice(app, buf_cstr(&words));
+    buf_release(&words);
 }
 
 bool app_slash(App *app, Str line, Str *message, bool *done)
@@ -356,6 +354,12 @@ static void paint(App *app, bool now)
     app->dirty = app->urgent = false;
 }
 
+static bool is_settled(const View *view)
+{
+    return !view || ((!view->kind->deadline_ms || view->kind->deadline_ms(view) < 0) &&
+                     (!view->kind->is_waiting || !view->kind->is_waiting(view)));
+}
+
 static ScreenWake wait_for_input(App *app, int signal_fd)
 {
     Error err = ERROR_INIT;
@@ -364,11 +368,7 @@ static ScreenWake wait_for_input(App *app, int signal_fd)
         .signal_fd = signal_fd,
         .timeout_ms = sooner(frame_ms(app), timers_ms(app)),
         .is_idle = !app_is_busy(app) && !app->waits_first,
-        .is_settled = !app_is_busy(app) && !app->waits_first &&
-                      (!app->over || !app->over->kind->deadline_ms ||
-                       app->over->kind->deadline_ms(app->over) < 0) &&
-                      (app->over == NULL || app->over->kind != &view_system ||
-                       !chat_status(app->chat)->model || chat_status(app->chat)->plan_valid),
+        .is_settled = !app_is_busy(app) && !app->waits_first && is_settled(app->over),
         .n_events = app->n_events,
     };
     ScreenWake wake = app->screen->kind->wait(app->screen, &wait, &err);

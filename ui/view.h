@@ -25,6 +25,7 @@ typedef struct ViewKind {
     /* Timers: milliseconds until tick wants to be called; -1: none. */
     int (*deadline_ms)(const View *view);
     void (*tick)(View *view);
+    bool (*is_waiting)(const View *view); /* for an answer of the worker */
     void (*draw)(View *view, Grid *grid, Rect area);
     /* Where the cursor belongs after draw; false: nowhere. */
     bool (*cursor)(const View *view, int *row, int *col);

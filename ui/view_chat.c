@@ -307,9 +307,12 @@ static void draw_welcome(const App *app, Grid *grid, Rect area)
     buf_puts(&text, _("Type a message and press Enter.  ^J begins a new line, F1 shows all keys, "
                       "/help all commands."));
     buf_puts(&text, "\n\n");
-    buf_puts(&text, chat_status(app->chat)->model || app_is_busy(app)
-                        ? _("Everything is saved as you go; F2 lists earlier conversations.")
-                        : _("No model is open."));
+    if (!chat_status(app->chat)->model && !app_is_busy(app))
+        buf_puts(&text, _("No model is open."));
+    else if (!app->store || options_flag(app->start->options, "private"))
+        buf_puts(&text, _("Nothing of this chat is saved."));
+    else
+        buf_puts(&text, _("Everything is saved as you go; F2 lists earlier conversations."));
     layout_text(buf_str(&text), cols, LAYOUT_TAB, &layout);
     for (size_t i = 0; i < layout.n && (int)i < area.rows; i++) {
         LayoutRow row = layout.row[i];

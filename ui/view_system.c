@@ -10,6 +10,7 @@
 #include "ui/app.h"
 #include "ui/editor.h"
 #include "ui/inputbox.h"
+#include "ui/layout.h"
 #include "ui/view.h"
 
 enum { ASK_AFTER_MS = 200 };
@@ -19,6 +20,7 @@ typedef struct {
     Editor *editor;
     InputBox box;
     int64_t ask_us; /* when to ask what it costs; 0: asked */
+    bool asked;     /* and not yet answered */
     int box_rows;
 } SystemView;
 
@@ -100,6 +102,24 @@ static int system_deadline(const View *view)
     return left <= 0 ? 0 : (int)(left / 1000) + 1;
 }
 
+/* No prompt and no message: nothing would be read. */
+static bool is_nothing(const SystemView *self)
+{
+    return editor_is_empty(self->editor) &&
+           !conversation_last(chat_conversation(self->view.app->chat));
+}
+
+static bool system_is_waiting(const View *view)
+{
+    return ((const SystemView *)view)->asked;
+}
+
+static void system_event(View *view, unsigned changes)
+{
+    if (changes & CHAT_CHANGED_PLAN)
+        system_view(view)->asked = false;
+}
+
 static void system_tick(View *view)
 {
     SystemView *self = system_view(view);
@@ -108,8 +128,11 @@ static void system_tick(View *view)
     self->ask_us = 0;
     if (!chat_status(view->app->chat)->model)
         return;
+    if (is_nothing(self))
+        return;
     Buf text = BUF_INIT;
     text_clean_input(editor_text(self->editor), &text);
+    self->asked = true;
     chat_plan(view->app->chat, buf_cstr(&text), STR(""));
     buf_release(&text);
 }
@@ -127,8 +150,12 @@ static void write_cost(const SystemView *self, Buf *out)
     const ChatStatus *status = chat_status(self->view.app->chat);
     if (!status->model)
         buf_puts(out, _("no model is open, so the cost is not known"));
-    else if (self->ask_us != 0 || !status->plan_valid)
+    else if (is_nothing(self))
+        buf_puts(out, _("there is nothing to read yet"));
+    else if (self->ask_us != 0 || self->asked)
         buf_puts(out, _("looking at what a change costs"));
+    else if (!status->plan_valid)
+        buf_puts(out, _("the cost could not be found out"));
     else
         /* TRANSLATORS: tokens that the next reply reads again, of all in its prompt, and how long
          * that takes */
@@ -136,26 +163,41 @@ static void write_cost(const SystemView *self, Buf *out)
                    status->plan.computed, status->plan.prompt, status->plan_ms / 1000);
 }
 
+/* Draws text in as many rows as it needs, at most `most`; returns how many. */
+static int draw_lines(Grid *grid, Rect area, int row, int most, Str text, Style style)
+{
+    Layout layout = LAYOUT_INIT;
+    layout_text(text, area.cols, LAYOUT_TAB, &layout);
+    int rows = (int)layout.n < most ? (int)layout.n : most;
+    for (int i = 0; i < rows; i++)
+        grid_text(grid, area, row + i, area.col,
+                  str_sub(text, layout.row[i].from, layout.row[i].to - layout.row[i].from), style);
+    layout_release(&layout);
+    return rows;
+}
+
 static void draw_system(View *view, Grid *grid, Rect area)
 {
     SystemView *self = system_view(view);
+    Rect inner = { area.row, area.col + 1, area.rows, area.cols - 2 };
     Buf cost = BUF_INIT;
-    bool roomy = area.rows >= 8;
+    int most = area.rows >= 8 ? 3 : 1, row = area.row + 1;
     grid_fill(grid, area, STYLE_TEXT);
-    grid_text_cut(grid, area, area.row, area.col + 1, area.cols - 2, str_from(_("System prompt")),
+    grid_text_cut(grid, inner, area.row, inner.col, inner.cols, str_from(_("System prompt")),
                   STYLE_HEADING);
-    if (roomy)
-        grid_text_cut(
-            grid, area, area.row + 1, area.col + 1, area.cols - 2,
-            str_from(_("Enter applies it, ^J begins a new line, Esc leaves it as it was.")),
-            STYLE_MARK);
-    Rect box = { area.row + (roomy ? 3 : 1), area.col + 1, area.rows - (roomy ? 5 : 2),
-                 area.cols - 2 };
+    if (area.rows >= 8)
+        row += draw_lines(grid, inner, row, most,
+                          str_from(_("Enter applies it, ^J begins a new line, Esc leaves it as it "
+                                     "was.")),
+                          STYLE_MARK);
+    write_cost(self, &cost);
+    row += draw_lines(grid, inner, row, most, buf_str(&cost), STYLE_NOTICE);
+    row += area.rows >= 10;
+    Rect box = { row, inner.col, area.row + area.rows - row, inner.cols };
+    if (box.rows < 1)
+        box = (Rect){ area.row + area.rows - 1, inner.col, 1, inner.cols };
     self->box_rows = box.rows;
     inputbox_draw(&self->box, grid, box, STR(""), STYLE_PROMPT);
-    write_cost(self, &cost);
-    grid_text_cut(grid, area, area.row + area.rows - 1, area.col + 1, area.cols - 2, buf_str(&cost),
-                  STYLE_NOTICE);
     buf_release(&cost);
 }
 
@@ -174,7 +216,9 @@ const ViewKind view_system = {
     .open = open_system,
     .close = close_system,
     .edit = system_edit,
+    .event = system_event,
     .deadline_ms = system_deadline,
+    .is_waiting = system_is_waiting,
     .tick = system_tick,
     .draw = draw_system,
     .cursor = system_cursor,
