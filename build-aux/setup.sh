@@ -114,7 +114,8 @@ step() { # step LOG COMMAND...: quiet unless it fails
     log=$1
     shift
     if ! LC_ALL=C "$@" >"$log" 2>&1 </dev/null; then
-        tail -n 30 "$log" >&2
+        # What went wrong may stand far above the end.
+        grep -E 'error:|\*\*\* No rule|undefined reference' "$log" | head -n 20 | grep . >&2 || tail -n 20 "$log" >&2
         say "failed: $*; the whole output is in $log"
         return 1
     fi
