@@ -50,10 +50,11 @@ static void show_progress(Turn *turn, const Event *event)
 {
     if (!isatty(STDERR_FILENO) || event->total <= 0 || turn->text.len)
         return;
+    fputc('\r', stderr);
     if (event->phase == PHASE_LOAD)
-        fprintf(stderr, _("\rloading the model: %d %%"), (int)(100.0 * event->done / event->total));
+        fprintf(stderr, _("loading the model: %d %%"), (int)(100.0 * event->done / event->total));
     else
-        fprintf(stderr, _("\rreading the prompt: %d of %d tokens"), event->done, event->total);
+        fprintf(stderr, _("reading the prompt: %d of %d tokens"), event->done, event->total);
     fflush(stderr);
     turn->has_progress = true;
 }
