@@ -22,7 +22,7 @@ AC_DEFUN([PROG_WARNINGS], [
     [], [enable_fuzzing=no])
   WARN_CFLAGS="-Wall -Wextra"
   m4_foreach_w([flag], [-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
-      -Wvla -Wshadow -Wformat=2 -Wno-format-nonliteral -Wno-missing-field-initializers],
+      -Wvla -Wformat=2 -Wno-format-nonliteral -Wno-missing-field-initializers -Wno-format-truncation -Wno-restrict],
     [PROG_WARNINGS_TRY(flag)])
   AS_IF([test "$enable_werror" = yes], [WARN_CFLAGS="$WARN_CFLAGS -Werror"])
   SAN_FLAGS=
