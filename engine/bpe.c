@@ -1,4 +1,4 @@
-/* Merging: symbols are a doubly linked list in an array, possible merges a binary heap.  A merge
+/* Merging: symbols are a doubly linked list in an array, possible merges a heap.  A merge
  * leaves old candidates of its neighbours in the heap; they are known as stale when they come
  * up, so each merge costs at most two pushes. */
 #include "config.h"
@@ -112,6 +112,9 @@ void bpe_finish(Bpe *bpe)
 
 /* ---- the heap ---- */
 
+/* Four children a node: half the depth of a binary heap, and siblings share a cache line. */
+enum { HEAP_WAYS = 4 };
+
 void bpe_scratch_release(BpeScratch *scratch)
 {
     free(scratch->symbols);
@@ -125,9 +128,9 @@ static void heap_push(BpeScratch *s, Candidate c)
     if (s->heap_n == s->heap_cap)
         s->heap = mem_grow(s->heap, &s->heap_cap, s->heap_n + 1, sizeof(*s->heap));
     size_t i = s->heap_n++;
-    while (i > 0 && s->heap[(i - 1) / 2].order > c.order) {
-        s->heap[i] = s->heap[(i - 1) / 2];
-        i = (i - 1) / 2;
+    while (i > 0 && s->heap[(i - 1) / HEAP_WAYS].order > c.order) {
+        s->heap[i] = s->heap[(i - 1) / HEAP_WAYS];
+        i = (i - 1) / HEAP_WAYS;
     }
     s->heap[i] = c;
 }
@@ -135,11 +138,11 @@ static void heap_push(BpeScratch *s, Candidate c)
 static void heap_sift(Candidate *heap, size_t n, size_t i, Candidate c)
 {
     for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= n)
+        size_t first = HEAP_WAYS * i + 1, child = first;
+        if (first >= n)
             break;
-        if (child + 1 < n && heap[child + 1].order < heap[child].order)
-            child++;
+        for (size_t k = first + 1; k < first + HEAP_WAYS && k < n; k++)
+            child = heap[k].order < heap[child].order ? k : child;
         if (heap[child].order >= c.order)
             break;
         heap[i] = heap[child];

@@ -210,13 +210,38 @@ struct SplitRegex {
     URegularExpression *compiled; /* cloned for every use */
 };
 
-/* In ICU's steps of about a millisecond each. */
-enum { REGEX_TIME_LIMIT = 5000 };
+enum {
+    REGEX_TIME_LIMIT = 5000, /* in ICU's steps of about a millisecond each */
+    REGEX_STACK_LIMIT = 64 << 20
+};
+
+/* ICU runs x+ without a backtracking state for each step when x is a set, but not when it is \s or
+ * its like; so those are written as sets: [\s]. */
+static void shorthand_to_sets(Str regex, Buf *out)
+{
+    int depth = 0; /* of [ ] */
+    for (size_t i = 0; i < regex.len; i++) {
+        char c = regex.data[i], next = i + 1 < regex.len ? regex.data[i + 1] : '\0';
+        if (c == '\\' && next) {
+            bool alone = depth == 0 && strchr("sSwWdD", next);
+            buf_puts(out, alone ? "[" : "");
+            buf_append(out, regex.data + i++, 2);
+            buf_puts(out, alone ? "]" : "");
+            continue;
+        }
+        depth += c == '[';
+        depth -= c == ']' && depth > 0;
+        buf_putc(out, c);
+    }
+}
 
 SplitRegex *split_regex_new(Str regex, Error *err)
 {
     int32_t len = 0;
-    UChar *wide = to_utf16(regex, &len, err);
+    Buf sets = BUF_INIT;
+    shorthand_to_sets(regex, &sets);
+    UChar *wide = to_utf16(buf_str(&sets), &len, err);
+    buf_release(&sets);
     if (!wide)
         return NULL;
     UParseError where;
@@ -285,6 +310,7 @@ PatternRun *pattern_run_new(const Pattern *pattern, Str text, Error *err)
     run->regex = uregex_clone(pattern->regex->compiled, &status);
     uregex_setText(run->regex, run->wide, run->wide_len, &status);
     uregex_setTimeLimit(run->regex, REGEX_TIME_LIMIT, &status);
+    uregex_setStackLimit(run->regex, REGEX_STACK_LIMIT, &status);
     if (U_SUCCESS(status))
         return run;
     error_set(err, ERR_MEMORY, _("a tokenizer's pattern cannot be set up: %s"),

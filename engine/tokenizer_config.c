@@ -189,6 +189,52 @@ static bool find_template(Tokenizer *t, const ModelFile *file, const json_t *con
     return ok;
 }
 
+/* ---- the whole ---- */
+
+/* An end token by its usual names, where no file says. */
+static void guess_eos(Tokenizer *t)
+{
+    static const char *const names[] = { "</s>", "<|endoftext|>", "<|end_of_text|>", "<|im_end|>",
+                                         "<|eot_id|>" };
+    for (size_t i = 0; i < ARRAY_LEN(names) && t->eos < 0; i++) {
+        int32_t id = vocab_find(&t->vocab, str_from(names[i]));
+        if (tokenizer_is_special(t, id))
+            t->eos = id;
+    }
+}
+
+/* Said outright, or by the class: transformers' Llama classes add BOS whatever tokenizer.json says. */
+static void set_adds_bos(Tokenizer *t, const json_t *config)
+{
+    static const char *const classes[] = { "LlamaTokenizer",     "LlamaTokenizerFast",
+                                           "CodeLlamaTokenizer", "CodeLlamaTokenizerFast",
+                                           "GemmaTokenizer",     "GemmaTokenizerFast" };
+    const json_t *adds = json_object_get(config, "add_bos_token");
+    if (json_is_boolean(adds)) {
+        t->adds_bos = json_is_true(adds);
+        return;
+    }
+    Str class = json_str(json_object_get(config, "tokenizer_class"));
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++)
+        if (str_eq_c(class, classes[i]))
+            t->adds_bos = true;
+}
+
+static void set_ids(Tokenizer *t, const ModelFile *file, const json_t *config, const json_t *map)
+{
+    bool told_bos = json_object_get(config, "bos_token") || json_object_get(map, "bos_token");
+    bool told_eos = json_object_get(config, "eos_token") || json_object_get(map, "eos_token");
+    set_id(t, "bos_token", config, map, &t->bos);
+    set_id(t, "eos_token", config, map, &t->eos);
+    set_id(t, "unk_token", config, map, &t->unk);
+    if (!told_bos)
+        set_id_from_model(t, file, "bos_token_id", &t->bos);
+    if (!told_eos) {
+        set_id_from_model(t, file, "eos_token_id", &t->eos);
+        guess_eos(t);
+    }
+}
+
 bool tokenizer_apply_config(Tokenizer *t, const ModelFile *file, bool from_json, Error *err)
 {
     const json_t *config = modelfile_tokenizer_config(file);
@@ -198,17 +244,8 @@ bool tokenizer_apply_config(Tokenizer *t, const ModelFile *file, bool from_json,
          name_specials(t, config, err) && name_specials(t, map, err) &&
          find_template(t, file, config, err);
     if (ok) {
-        bool told = json_object_get(config, "bos_token") || json_object_get(map, "bos_token");
-        set_id(t, "bos_token", config, map, &t->bos);
-        set_id(t, "eos_token", config, map, &t->eos);
-        set_id(t, "unk_token", config, map, &t->unk);
-        if (!told)
-            set_id_from_model(t, file, "bos_token_id", &t->bos);
-        if (!json_object_get(config, "eos_token"))
-            set_id_from_model(t, file, "eos_token_id", &t->eos);
-        const json_t *adds = json_object_get(config, "add_bos_token");
-        if (json_is_boolean(adds))
-            t->adds_bos = json_is_true(adds);
+        set_ids(t, file, config, map);
+        set_adds_bos(t, config);
     }
     json_decref(map);
     return ok;
