@@ -1,5 +1,6 @@
-/* Opening a model: file, tokenizer, shapes, chat format and backend become one object that never changes after; and the
- * short questions about it.  What was found wrong on the way is said here, in a sentence. */
+/* Opening a model: file, tokenizer, shapes, chat format and backend become one object that never
+ * changes after; and the short questions about it.  What was found wrong on the way is said
+ * here, in a sentence. */
 #include "config.h"
 
 #include "engine/engine.h"
@@ -24,23 +25,26 @@ static bool backend_error(const char *name, const KFault *fault, KStatus status,
     const KFault *f = fault ? fault : &nothing;
     const char *device = f->device[0] ? f->device : name, *what = f->what;
 
-    log_write(LOG_WARN, "%s: status %d, code %d, layer %d: %s", device, status, f->code, f->layer, what);
+    log_write(LOG_WARN, "%s: status %d, code %d, layer %d: %s", device, status, f->code, f->layer,
+              what);
     switch (status) {
     case KS_CANCELLED:
         return error_set(err, ERR_CANCELLED, _("stopped"));
     case KS_MEMORY:
-        return error_set(err, ERR_MEMORY,
-                         _("%s: out of memory (%s); close other programs, take a smaller --context or a "
-                           "smaller model"),
-                         device, what);
+        return error_set(
+            err, ERR_MEMORY,
+            _("%s: out of memory (%s); close other programs, take a smaller --context or a "
+              "smaller model"),
+            device, what);
     case KS_UNSUPPORTED:
-        return error_set(err, ERR_UNSUPPORTED, _("%s: cannot run this model (%s); try another --backend"), device,
-                         what);
+        return error_set(err, ERR_UNSUPPORTED,
+                         _("%s: cannot run this model (%s); try another --backend"), device, what);
     case KS_CONTEXT:
         return error_set(err, ERR_CONTEXT, _("the context is full; take a larger --context"));
     case KS_NAN:
         return error_set(err, ERR_FORMAT,
-                         _("%s: the numbers of layer %d are no longer finite (%s); the model file may be damaged"),
+                         _("%s: the numbers of layer %d are no longer finite (%s); the model file "
+                           "may be damaged"),
                          device, f->layer, what);
     case KS_RANGE:
         return error_set(err, ERR_USAGE, _("%s: a value is out of range (%s)"), device, what);
@@ -48,8 +52,8 @@ static bool backend_error(const char *name, const KFault *fault, KStatus status,
     case KS_OK:
         break;
     }
-    return error_set(err, ERR_DEVICE, _("%s: the device failed (%s, code %d); try --backend cpu"), device, what,
-                     f->code);
+    return error_set(err, ERR_DEVICE, _("%s: the device failed (%s, code %d); try --backend cpu"),
+                     device, what, f->code);
 }
 
 bool engine_fault(const Engine *engine, KStatus status, Error *err)
@@ -106,7 +110,8 @@ static void add_ends_of(Engine *engine, const json_t *config)
             add_end(engine, json_integer_value(json_array_get(eos, i)));
 }
 
-/* The model's eos ids, bos (the seed model ends some replies with it), and the format's stop tokens. */
+/* The model's eos ids, bos (the seed model ends some replies with it), and the format's stop
+ * tokens. */
 static void collect_ends(Engine *engine)
 {
     const ChatFormat *format = &engine->format;
@@ -176,8 +181,8 @@ static bool is_auto(const char *name)
     return !name || !*name || strcmp(name, "auto") == 0;
 }
 
-static bool open_on(Engine *engine, const BackendOps *ops, const EngineOptions *options, const Progress *progress,
-                    Error *err)
+static bool open_on(Engine *engine, const BackendOps *ops, const EngineOptions *options,
+                    const Progress *progress, Error *err)
 {
     BackendOptions wanted = {
         .threads = options->threads,
@@ -189,12 +194,12 @@ static bool open_on(Engine *engine, const BackendOps *ops, const EngineOptions *
     if (status != KS_OK) {
         engine->backend = NULL;
         return error_set(err, status == KS_MEMORY ? ERR_MEMORY : ERR_UNSUPPORTED,
-                         _("%s: this backend cannot be used here: %s; try --backend auto"), ops->name,
-                         why ? why : _("no reason given"));
+                         _("%s: this backend cannot be used here: %s; try --backend auto"),
+                         ops->name, why ? why : _("no reason given"));
     }
     KCall call = engine_call(progress);
-    status = ops->load(engine->backend, model_shape(engine->model), model_weights(engine->model), &call,
-                       &engine->loaded);
+    status = ops->load(engine->backend, model_shape(engine->model), model_weights(engine->model),
+                       &call, &engine->loaded);
     if (status == KS_OK) {
         engine->ops = ops;
         ops->describe(engine->backend, engine->backend_text, sizeof engine->backend_text);
@@ -207,8 +212,10 @@ static bool open_on(Engine *engine, const BackendOps *ops, const EngineOptions *
     return false;
 }
 
-/* The first of the table that works, as it stands there best first; the float64 reference only by name. */
-static bool open_any(Engine *engine, const EngineOptions *options, const Progress *progress, Error *err)
+/* The first of the table that works, as it stands there best first; the float64 reference only
+ * by name. */
+static bool open_any(Engine *engine, const EngineOptions *options, const Progress *progress,
+                     Error *err)
 {
     int n;
     const BackendOps *const *table = backend_table(&n);
@@ -237,7 +244,8 @@ static bool load(Engine *engine, const EngineOptions *options, const Progress *p
     }
     ops = backend_find(options->backend);
     if (!ops)
-        return error_set(err, ERR_USAGE, _("%s: this build has no such backend; --version names those it has"),
+        return error_set(err, ERR_USAGE,
+                         _("%s: this build has no such backend; --version names those it has"),
                          options->backend);
     return open_on(engine, ops, options, progress, err);
 }
@@ -245,9 +253,10 @@ static bool load(Engine *engine, const EngineOptions *options, const Progress *p
 Engine *engine_open(const EngineOptions *options, const Progress *progress, Error *err)
 {
     Engine *engine = xcalloc(1, sizeof *engine);
-    bool good = (engine->file = modelfile_open(options->model, !options->without_weights, err)) != NULL &&
-                (engine->tokenizer = tokenizer_open(engine->file, err)) != NULL &&
-                bind_model(engine, options, err) && choose_format(engine, options, err);
+    bool good =
+        (engine->file = modelfile_open(options->model, !options->without_weights, err)) != NULL &&
+        (engine->tokenizer = tokenizer_open(engine->file, err)) != NULL &&
+        bind_model(engine, options, err) && choose_format(engine, options, err);
     if (good)
         collect_ends(engine);
     if (good && !options->without_weights)
@@ -303,14 +312,17 @@ static void add_shape(const Engine *engine, ModelInfo *out)
     out->max_context = shape->max_context;
 }
 
-/* Keys and values in 16 bits and the weights about as the file has them; a backend that is open knows better. */
+/* Keys and values in 16 bits and the weights about as the file has them; a backend that is open
+ * knows better. */
 static uint64_t memory_of(const Engine *engine)
 {
     const ModelShape *shape = model_shape(engine->model);
     int context = shape->max_context < 4096 ? shape->max_context : 4096;
     if (engine->loaded)
-        return (uint64_t)engine->ops->weight_bytes(engine->loaded) + engine->ops->kv_bytes(engine->loaded, context);
-    return modelfile_bytes(engine->file) + (uint64_t)shape->n_layers * 2 * (uint64_t)shape->n_kv_heads *
+        return (uint64_t)engine->ops->weight_bytes(engine->loaded) +
+               engine->ops->kv_bytes(engine->loaded, context);
+    return modelfile_bytes(engine->file) + (uint64_t)shape->n_layers * 2 *
+                                               (uint64_t)shape->n_kv_heads *
                                                (uint64_t)shape->head_dim * 2 * (uint64_t)context;
 }
 
@@ -324,7 +336,8 @@ static uint64_t token_bytes_of(const Engine *engine)
     if (!weights)
         return 0;
     type = dtype_info(weights->embedding.dtype);
-    embedding = (uint64_t)(weights->embedding.rows * weights->embedding.cols / type->block) * (uint64_t)type->block_bytes;
+    embedding = (uint64_t)(weights->embedding.rows * weights->embedding.cols / type->block) *
+                (uint64_t)type->block_bytes;
     return model_traits(engine->model)->tied || embedding > bytes ? bytes : bytes - embedding;
 }
 
@@ -366,7 +379,8 @@ static bool take_number(const json_t *config, const char *name, double *out)
     return true;
 }
 
-/* As transformers reads generation_config.json: without do_sample a model answers greedily; top_k is 50 unless given. */
+/* As transformers reads generation_config.json: without do_sample a model answers greedily;
+ * top_k is 50 unless given. */
 bool engine_default_sampling(const Engine *engine, Sampling *inout)
 {
     const json_t *config = modelfile_generation_config(engine->file);
@@ -421,7 +435,8 @@ bool engine_tokenize(const Engine *engine, Str text, bool special, Tokens *out, 
     return tokenizer_encode(engine->tokenizer, &span, 1, out, err);
 }
 
-bool engine_detokenize(const Engine *engine, const int32_t *ids, size_t n, bool skip_special, Buf *out, Error *err)
+bool engine_detokenize(const Engine *engine, const int32_t *ids, size_t n, bool skip_special,
+                       Buf *out, Error *err)
 {
     return tokenizer_decode(engine->tokenizer, ids, n, skip_special, out, err);
 }
@@ -431,7 +446,10 @@ const ChatFormatName *engine_formats(size_t *n)
     static ChatFormatName names[16];
     const FormatRow *rows = format_rows(n);
     for (size_t i = 0; i < *n && i < ARRAY_LEN(names); i++)
-        names[i] = (ChatFormatName){ rows[i].name, _(rows[i].summary) };
+        names[i] = (ChatFormatName)
+        {
+            rows[i].name, _(rows[i].summary)
+        };
     return names;
 }
 
@@ -447,14 +465,15 @@ static bool take_ids(const Engine *engine, ChatMessage *message, Error *err)
         n--;
     for (size_t i = 0; i < n; i++)
         if (message->ids[i] < 0 || message->ids[i] >= tokenizer_size(engine->tokenizer))
-            return error_set(err, ERR_FORMAT, _("a stored reply has token %d, which the model does not have"),
+            return error_set(err, ERR_FORMAT,
+                             _("a stored reply has token %d, which the model does not have"),
                              message->ids[i]);
     message->n_ids = n;
     return true;
 }
 
-bool engine_render(const Engine *engine, const ChatMessage *messages, size_t n, bool continue_last, Tokens *out,
-                   Error *err)
+bool engine_render(const Engine *engine, const ChatMessage *messages, size_t n, bool continue_last,
+                   Tokens *out, Error *err)
 {
     Rendering rendering = RENDERING_INIT;
     ChatMessage *copy = xcalloc(n + 1, sizeof *copy);

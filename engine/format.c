@@ -25,7 +25,8 @@ static char *spelling(const Tokenizer *tokenizer, int32_t id)
     return xstrndup(s.len ? s.data : "", s.len);
 }
 
-void format_make(ChatFormat *format, const FormatRow *row, Str chat_template, const char *bos, const char *eos)
+void format_make(ChatFormat *format, const FormatRow *row, Str chat_template, const char *bos,
+                 const char *eos)
 {
     *format = (ChatFormat){
         .row = row,
@@ -47,7 +48,8 @@ void format_make(ChatFormat *format, const FormatRow *row, Str chat_template, co
 
 static void make_for(ChatFormat *format, const FormatRow *row, const Tokenizer *tokenizer)
 {
-    char *bos = spelling(tokenizer, tokenizer_bos(tokenizer)), *eos = spelling(tokenizer, tokenizer_eos(tokenizer));
+    char *bos = spelling(tokenizer, tokenizer_bos(tokenizer)),
+         *eos = spelling(tokenizer, tokenizer_eos(tokenizer));
     format_make(format, row, tokenizer_chat_template(tokenizer), bos, eos);
     if ((row->flags & FORMAT_BOS_BY_MODEL) && tokenizer_adds_bos(tokenizer))
         format_set(&format->begin, "{bos}");
@@ -57,9 +59,10 @@ static void make_for(ChatFormat *format, const FormatRow *row, const Tokenizer *
 
 void format_release(ChatFormat *format)
 {
-    char *owned[] = { format->begin,          format->system,     format->no_system, format->fold,
-                      format->user,           format->reply_open, format->text_open, format->text_close,
-                      format->default_system, format->ids_close,  format->bos,       format->eos,
+    char *owned[] = { format->begin,     format->system,     format->no_system,
+                      format->fold,      format->user,       format->reply_open,
+                      format->text_open, format->text_close, format->default_system,
+                      format->ids_close, format->bos,        format->eos,
                       format->why };
     for (size_t i = 0; i < ARRAY_LEN(owned); i++)
         free(owned[i]);
@@ -75,7 +78,8 @@ static bool fail_unknown(const char *name, ErrorKind kind, Error *err)
     const FormatRow *row = format_rows(&n);
     for (size_t i = 0; i < n; i++)
         buf_printf(&names, "%s%s", i ? ", " : "", row[i].name);
-    error_set(err, kind, _("%s: there is no such chat format; there are %s"), name, buf_cstr(&names));
+    error_set(err, kind, _("%s: there is no such chat format; there are %s"), name,
+              buf_cstr(&names));
     buf_release(&names);
     return false;
 }
@@ -197,7 +201,8 @@ static void put_part(Rendering *out, Str text, bool special)
     if (!text.len)
         return;
     out->part = mem_grow(out->part, &out->cap, out->n + 1, sizeof *out->part);
-    out->part[out->n++] = (RenderPart){ .start = out->text.len, .len = text.len, .special = special };
+    out->part[out->n++] =
+        (RenderPart){ .start = out->text.len, .len = text.len, .special = special };
     buf_append_str(&out->text, text);
 }
 
@@ -214,7 +219,8 @@ typedef struct {
     Str text, system;
 } Values;
 
-static void put_pattern(const ChatFormat *format, const char *pattern, Values values, Rendering *out)
+static void put_pattern(const ChatFormat *format, const char *pattern, Values values,
+                        Rendering *out)
 {
     const struct {
         Str name, value;
@@ -248,9 +254,9 @@ static void put_pattern(const ChatFormat *format, const char *pattern, Values va
 /* What Python's str.strip() takes away (str.isspace). */
 static bool is_space(unsigned c)
 {
-    return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-           c == 0x3000;
+    return (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x20) || c == 0x85 || c == 0xA0 ||
+           c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
+           c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 static Str trim_start(Str s)
@@ -294,8 +300,8 @@ typedef struct {
     const ChatFormat *format;
     const ChatMessage *message;
     size_t n;
-    size_t last_user;      /* index; n: none */
-    Str system;            /* waits for a user message */
+    size_t last_user; /* index; n: none */
+    Str system;       /* waits for a user message */
     bool system_waits;
     Rendering *out;
 } Writer;
@@ -345,7 +351,8 @@ static bool strip_thinking(const Writer *w, size_t i, Str *text)
 {
     static const char END[] = "</think>";
     ptrdiff_t at = str_rfind(*text, STR("</think>"));
-    if (!(w->format->flags & FORMAT_STRIP_THINKING) || at < 0 || w->last_user == w->n || i > w->last_user)
+    if (!(w->format->flags & FORMAT_STRIP_THINKING) || at < 0 || w->last_user == w->n ||
+        i > w->last_user)
         return false;
     *text = str_from_offset(*text, (size_t)at + strlen(END));
     while (text->len && text->data[0] == '\n')
@@ -393,10 +400,14 @@ static void put_start(Writer *w)
         put(w, format->no_system, STR_NULL);
 }
 
-void format_render(const ChatFormat *format, const ChatMessage *messages, size_t n, bool continue_last,
-                   Rendering *out)
+void format_render(const ChatFormat *format, const ChatMessage *messages, size_t n,
+                   bool continue_last, Rendering *out)
 {
-    Writer w = { .format = format, .message = messages, .n = n, .last_user = find_last_user(messages, n), .out = out };
+    Writer w = { .format = format,
+                 .message = messages,
+                 .n = n,
+                 .last_user = find_last_user(messages, n),
+                 .out = out };
     bool goes_on = continue_last && n && messages[n - 1].role == ROLE_ASSISTANT;
     put_start(&w);
     for (size_t i = 0; i < n; i++) {
@@ -413,7 +424,8 @@ void format_render(const ChatFormat *format, const ChatMessage *messages, size_t
 
 /* ---- to ids ---- */
 
-bool rendering_encode(const Rendering *rendering, const Tokenizer *tokenizer, Tokens *out, Error *err)
+bool rendering_encode(const Rendering *rendering, const Tokenizer *tokenizer, Tokens *out,
+                      Error *err)
 {
     TextSpan *span = xcalloc(rendering->n + 1, sizeof *span);
     size_t n = 0, before = out->n;
@@ -421,7 +433,8 @@ bool rendering_encode(const Rendering *rendering, const Tokenizer *tokenizer, To
     for (size_t i = 0; good && i <= rendering->n; i++) {
         const RenderPart *part = i < rendering->n ? &rendering->part[i] : NULL;
         if (part && !part->n_ids) {
-            span[n++] = (TextSpan){ str_sub(buf_str(&rendering->text), part->start, part->len), part->special };
+            span[n++] = (TextSpan){ str_sub(buf_str(&rendering->text), part->start, part->len),
+                                    part->special };
             continue;
         }
         good = n == 0 || tokenizer_encode(tokenizer, span, n, out, err);

@@ -1,8 +1,9 @@
-/* What can be read off a chat_template without running it: which format it is, and the few things in which templates of
- * one format differ (BOS, default system prompt, spaces, where the system prompt goes, Llama 3.1's dates).
+/* What can be read off a chat_template without running it: which format it is, and the few
+ * things in which templates of one format differ (BOS, default system prompt, spaces, where the
+ * system prompt goes, Llama 3.1's dates).
  *
- * Templates are Jinja.  Only string literals inside {{ }} and {% %} are looked at, with a little of what stands around
- * them. */
+ * Templates are Jinja.  Only string literals inside {{ }} and {% %} are looked at, with a little
+ * of what stands around them. */
 #include "config.h"
 
 #include "engine/format.h"
@@ -145,7 +146,8 @@ static Str block_content(Str literal, const char *pattern)
     ptrdiff_t text = str_find(whole, STR("{text}"));
     if (text < 0)
         return none;
-    Str open = str_sub(whole, 0, (size_t)text), close = str_trim(str_from_offset(whole, (size_t)text + 6));
+    Str open = str_sub(whole, 0, (size_t)text),
+        close = str_trim(str_from_offset(whole, (size_t)text + 6));
     ptrdiff_t from = str_find(literal, open);
     if (from < 0)
         return none;
@@ -158,7 +160,8 @@ static Str block_content(Str literal, const char *pattern)
 static bool is_assigned(const Literals *l)
 {
     Str before = before_literal(l), after = after_literal(l);
-    if (!str_ends(before, STR("=")) || !(str_starts(after, STR("%}")) || str_starts(after, STR("-%}"))))
+    if (!str_ends(before, STR("=")) ||
+        !(str_starts(after, STR("%}")) || str_starts(after, STR("-%}"))))
         return false;
     before = str_trim(str_sub(before, 0, before.len - 1));
     return str_ends(before, STR("system_message")) || str_ends(before, STR("system_prompt"));
@@ -189,8 +192,9 @@ static void read_chatml(ChatFormat *format, Str source)
         format->flags |= FORMAT_STRIP_THINKING;
 }
 
-/* Llama 3.1 and later say two dates in front of the system prompt.  Where a template would take today's date, the one it
- * falls back on is used: a conversation must render the same ids tomorrow. */
+/* Llama 3.1 and later say two dates in front of the system prompt.  Where a template would take
+ * today's date, the one it falls back on is used: a conversation must render the same ids
+ * tomorrow. */
 static void read_llama3(ChatFormat *format, Str source)
 {
     static const char OPEN[] = "<|start_header_id|>system<|end_header_id|>\n\n";

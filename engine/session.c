@@ -1,5 +1,5 @@
-/* One timeline of tokens on a backend.  The caller states whole prompts; what is common with the cache is kept, the rest
- * is rewound and computed.  `tokens` always says what the cache holds. */
+/* One timeline of tokens on a backend.  The caller states whole prompts; what is common with the
+ * cache is kept, the rest is rewound and computed.  `tokens` always says what the cache holds. */
 #include "config.h"
 
 #include <math.h>
@@ -35,7 +35,8 @@ Session *session_new(Engine *engine, int context, Error *err)
         return NULL;
     }
     if (context < 0 || context > max) {
-        error_set(err, ERR_CONTEXT, _("a context of %d tokens is not possible: the model was made for %d at most"),
+        error_set(err, ERR_CONTEXT,
+                  _("a context of %d tokens is not possible: the model was made for %d at most"),
                   context, max);
         return NULL;
     }
@@ -47,7 +48,8 @@ Session *session_new(Engine *engine, int context, Error *err)
         return NULL;
     }
     Session *session = xcalloc(1, sizeof *session);
-    *session = (Session){ .engine = engine, .timeline = timeline, .context = context, .pending = -1 };
+    *session =
+        (Session){ .engine = engine, .timeline = timeline, .context = context, .pending = -1 };
     return session;
 }
 
@@ -97,7 +99,7 @@ static bool rewind_to(Session *session, size_t keep, Error *err)
 typedef struct {
     Session *session;
     const int32_t *ids;
-    int start; /* tokens in the cache before */
+    int start;       /* tokens in the cache before */
     int from, total; /* what progress is reported of */
     const Progress *progress;
 } Feed;
@@ -154,8 +156,8 @@ static bool check_prompt(const Session *session, const Tokens *ids, size_t room,
                          session->context);
     for (size_t i = 0; i < ids->n; i++)
         if (ids->ids[i] < 0 || ids->ids[i] >= n_vocab)
-            return error_set(err, ERR_USAGE, _("token id %d is outside the vocabulary (0 to %d)"), ids->ids[i],
-                             n_vocab - 1);
+            return error_set(err, ERR_USAGE, _("token id %d is outside the vocabulary (0 to %d)"),
+                             ids->ids[i], n_vocab - 1);
     return true;
 }
 
@@ -172,7 +174,8 @@ SyncCounts session_plan(const Session *session, const Tokens *prompt)
     return (SyncCounts){ (int)prompt->n, (int)reused, (int)(prompt->n - reused) };
 }
 
-bool session_sync(Session *session, const Tokens *prompt, const Progress *progress, SyncCounts *counts, Error *err)
+bool session_sync(Session *session, const Tokens *prompt, const Progress *progress,
+                  SyncCounts *counts, Error *err)
 {
     SyncCounts plan = session_plan(session, prompt);
     Feed feed = {
@@ -184,7 +187,8 @@ bool session_sync(Session *session, const Tokens *prompt, const Progress *progre
     if (counts)
         *counts = plan;
     return check_prompt(session, prompt, (size_t)session->context, err) &&
-           rewind_to(session, (size_t)plan.reused, err) && feed_tokens(&feed, plan.computed, WANT_LAST, err);
+           rewind_to(session, (size_t)plan.reused, err) &&
+           feed_tokens(&feed, plan.computed, WANT_LAST, err);
 }
 
 /* ---- the next token ---- */
@@ -206,7 +210,8 @@ static SampleSpec sample_spec(const Session *session, const Sampling *s)
     };
 }
 
-bool session_next(Session *session, const Sampling *sampling, int32_t *id, const Progress *progress, Error *err)
+bool session_next(Session *session, const Sampling *sampling, int32_t *id, const Progress *progress,
+                  Error *err)
 {
     const BackendOps *ops = session->engine->ops;
     SampleSpec spec = sample_spec(session, sampling);
@@ -215,7 +220,8 @@ bool session_next(Session *session, const Sampling *sampling, int32_t *id, const
     if (session->pending < 0 && !session->has_logits)
         return error_set(err, ERR_USAGE, _("there is no prompt to go on from"));
     if (session->pending >= 0 && (int)session->tokens.n >= session->context)
-        return error_set(err, ERR_CONTEXT, _("the context of %d tokens is full; take a larger --context"),
+        return error_set(err, ERR_CONTEXT,
+                         _("the context of %d tokens is full; take a larger --context"),
                          session->context);
     KStatus status = ops->step(session->timeline, &spec, 1, id, &n, &call);
     if (session->pending >= 0 && ops->length(session->timeline) > (int)session->tokens.n) {
@@ -273,7 +279,8 @@ static bool score_chunks(Feed *feed, size_t n, TokenScore *scores, Error *err)
     Session *session = feed->session;
     int n_vocab = n_vocab_of(session);
     if (!session->chunk)
-        session->chunk = mem_try_alloc((size_t)SCORE_CHUNK * (size_t)n_vocab, sizeof *session->chunk);
+        session->chunk =
+            mem_try_alloc((size_t)SCORE_CHUNK * (size_t)n_vocab, sizeof *session->chunk);
     if (!session->chunk)
         return error_set(err, ERR_MEMORY, _("out of memory for scoring; close other programs"));
     for (size_t done = 0; done < n;) {
@@ -284,7 +291,8 @@ static bool score_chunks(Feed *feed, size_t n, TokenScore *scores, Error *err)
         if (status != KS_OK)
             return engine_fault(session->engine, status, err);
         for (int i = 0; i < now; i++)
-            scores[done + (size_t)i] = score_row(session->chunk + (size_t)i * (size_t)n_vocab, n_vocab, feed->ids[i + 1]);
+            scores[done + (size_t)i] =
+                score_row(session->chunk + (size_t)i * (size_t)n_vocab, n_vocab, feed->ids[i + 1]);
         done += (size_t)now;
         feed->ids += now;
         feed->from += now;
@@ -294,8 +302,8 @@ static bool score_chunks(Feed *feed, size_t n, TokenScore *scores, Error *err)
     return true;
 }
 
-bool session_score(Session *session, const Tokens *ids, size_t from, TokenScore *scores, const Progress *progress,
-                   Error *err)
+bool session_score(Session *session, const Tokens *ids, size_t from, TokenScore *scores,
+                   const Progress *progress, Error *err)
 {
     if (from < 1 || from > ids->n)
         return error_set(err, ERR_USAGE, _("nothing stands before the first token to be scored"));

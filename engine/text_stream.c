@@ -34,8 +34,8 @@ void text_stream_reset(TextStream *stream)
     stream->started = false;
 }
 
-/* Decoders with byte fallback (Llama's) write U+FFFD for each byte of an invalid run, byte-level ones for each maximal
- * piece. */
+/* Decoders with byte fallback (Llama's) write U+FFFD for each byte of an invalid run, byte-level
+ * ones for each maximal piece. */
 static void put_text(const TextStream *stream, Str bytes, Buf *out)
 {
     bool each_byte = tokenizer_find(stream->engine->tokenizer, STR("<0x00>")) >= 0;

@@ -29,7 +29,8 @@ static ChatMessage convert(const RequestMessage *message, const char *tokenizer_
 {
     ChatMessage out = { .role = message->role, .text = str_from(message->text) };
 
-    if (message->ids.n && message->tokenizer_key && strcmp(message->tokenizer_key, tokenizer_key) == 0) {
+    if (message->ids.n && message->tokenizer_key &&
+        strcmp(message->tokenizer_key, tokenizer_key) == 0) {
         out.ids = message->ids.ids;
         out.n_ids = message->ids.n;
     }
@@ -137,10 +138,11 @@ static bool build_chat(Builder *b, int context, Error *err)
         return false;
     if (b->out->ids.n < room)
         return true;
-    return error_set(err, ERR_CONTEXT,
-                     _("the message does not fit: with the system prompt it takes %zu tokens, and the "
-                       "context holds %d; shorten it, or take a larger --context"),
-                     b->out->ids.n, context);
+    return error_set(
+        err, ERR_CONTEXT,
+        _("the message does not fit: with the system prompt it takes %zu tokens, and the "
+          "context holds %d; shorten it, or take a larger --context"),
+        b->out->ids.n, context);
 }
 
 static bool build_raw(const Engine *engine, const Request *request, Tokens *out, Error *err)
@@ -149,10 +151,12 @@ static bool build_raw(const Engine *engine, const Request *request, Tokens *out,
 
     if (bos >= 0)
         tokens_push(out, bos);
-    return engine_tokenize(engine, str_from(request->n_messages ? request->message[0].text : ""), false, out, err);
+    return engine_tokenize(engine, str_from(request->n_messages ? request->message[0].text : ""),
+                           false, out, err);
 }
 
-bool prompt_build(const Engine *engine, int context, const Request *request, Prompt *out, Error *err)
+bool prompt_build(const Engine *engine, int context, const Request *request, Prompt *out,
+                  Error *err)
 {
     bool good = true;
 
@@ -171,9 +175,10 @@ bool prompt_build(const Engine *engine, int context, const Request *request, Pro
     if (good && !out->ids.n)
         return error_set(err, ERR_USAGE, _("the prompt is empty; give a text"));
     if (good && out->ids.n > (size_t)context)
-        return error_set(err, ERR_CONTEXT,
-                         _("the prompt does not fit: it takes %zu tokens, and the context holds %d; shorten it, "
-                           "or take a larger --context"),
-                         out->ids.n, context);
+        return error_set(
+            err, ERR_CONTEXT,
+            _("the prompt does not fit: it takes %zu tokens, and the context holds %d; shorten it, "
+              "or take a larger --context"),
+            out->ids.n, context);
     return good;
 }

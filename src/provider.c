@@ -54,7 +54,8 @@ RequestMessage *request_add(Request *request, Role role, Str text)
     request->message =
         xreallocarray(request->message, request->n_messages + 1, sizeof *request->message);
     message = &request->message[request->n_messages++];
-    *message = (RequestMessage){ .role = role, .text = xstrndup(text.len ? text.data : "", text.len) };
+    *message =
+        (RequestMessage){ .role = role, .text = xstrndup(text.len ? text.data : "", text.len) };
     return message;
 }
 
@@ -107,7 +108,8 @@ Provider *provider_open(const char *spec, Error *err)
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_eq_c(name, kinds[i]->name))
             return kinds[i]->open(colon ? colon + 1 : "", err);
-    error_set(err, ERR_USAGE, _("%s: there is no such provider; there are local and script:FILE"), spec);
+    error_set(err, ERR_USAGE, _("%s: there is no such provider; there are local and script:FILE"),
+              spec);
     return NULL;
 }
 

@@ -1,6 +1,7 @@
 /* The local provider: opens a model, reads prompts, and sends a reply out token by token.
  *
- * Everything here runs on the worker thread.  Plans may be asked for from inside generate, through the sink's poll. */
+ * Everything here runs on the worker thread.  Plans may be asked for from inside generate,
+ * through the sink's poll. */
 #include "config.h"
 
 #include "src/provider_local.h"
@@ -16,9 +17,9 @@
 #include "src/stop_filter.h"
 
 enum {
-    AUTO_CONTEXT = 8192,   /* tokens, unless the model has less or the user says */
+    AUTO_CONTEXT = 8192,    /* tokens, unless the model has less or the user says */
     SMALLEST_CONTEXT = 512, /* before giving up for want of memory */
-    MEASURABLE = 8,        /* tokens; fewer say little about the speed of reading */
+    MEASURABLE = 8,         /* tokens; fewer say little about the speed of reading */
 };
 
 typedef struct {
@@ -75,7 +76,8 @@ static Provider *local_open(const char *argument, Error *err)
     LocalProvider *p;
 
     if (*argument) {
-        error_set(err, ERR_USAGE, _("local:%s: the local provider takes no argument; models are named with -m"),
+        error_set(err, ERR_USAGE,
+                  _("local:%s: the local provider takes no argument; models are named with -m"),
                   argument);
         return NULL;
     }
@@ -132,7 +134,8 @@ static char *quant_text(const ModelInfo *info)
     return buf_take(&text);
 }
 
-static Event *opened_event(const LocalProvider *p, const char *name, const char *path, double load_ms)
+static Event *opened_event(const LocalProvider *p, const char *name, const char *path,
+                           double load_ms)
 {
     Event *event = event_new(EVENT_OPENED);
     ModelInfo info;
@@ -162,7 +165,8 @@ static const char *short_name(const char *model)
     return slash && slash[1] && (model[0] == '/' || model[0] == '.') ? slash + 1 : model;
 }
 
-static bool open_at(LocalProvider *p, const Request *request, const char *path, const Progress *progress, Error *err)
+static bool open_at(LocalProvider *p, const Request *request, const char *path,
+                    const Progress *progress, Error *err)
 {
     EngineOptions options = {
         .model = path,
@@ -190,7 +194,8 @@ static bool local_open_model(Provider *base, const Request *request, const Event
     bool good;
 
     local_close_model(base);
-    good = engine_locate(request->model, &path, &err) && open_at(p, request, buf_cstr(&path), &progress, &err);
+    good = engine_locate(request->model, &path, &err) &&
+           open_at(p, request, buf_cstr(&path), &progress, &err);
     if (good)
         sink->emit(sink->arg,
                    opened_event(p, short_name(request->model), buf_cstr(&path), ms_since(start)));
@@ -237,11 +242,13 @@ static bool is_ours(const Engine *engine, const char *tokenizer_key)
     return tokenizer_key && strcmp(tokenizer_key, info.tokenizer_key) == 0;
 }
 
-/* A reply that goes on, and raw text, are not the start of a text: the stream is told what came before. */
+/* A reply that goes on, and raw text, are not the start of a text: the stream is told what came
+ * before. */
 static bool prime_stream(Run *run, Error *err)
 {
     const Request *request = run->request;
-    const RequestMessage *last = request->n_messages ? &request->message[request->n_messages - 1] : NULL;
+    const RequestMessage *last =
+        request->n_messages ? &request->message[request->n_messages - 1] : NULL;
     bool goes_on = request->continue_last && last && last->role == ROLE_ASSISTANT;
     Tokens before = TOKENS_INIT;
     Buf ignored = BUF_INIT;

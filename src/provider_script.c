@@ -79,11 +79,11 @@ typedef struct {
     Provider base; /* first */
     char *path;
     Script script;
-    size_t next;     /* index of the `reply` that the next GENERATE plays */
+    size_t next; /* index of the `reply` that the next GENERATE plays */
     bool open;
     char *name;
     int context;
-    Tokens cache;    /* made-up tokens of the last prompt and reply */
+    Tokens cache; /* made-up tokens of the last prompt and reply */
 } ScriptProvider;
 
 static void script_close(Provider *base)
@@ -347,7 +347,9 @@ static bool script_open_model(Provider *base, const Request *request, const Even
                               const atomic_bool *cancel)
 {
     ScriptProvider *p = (ScriptProvider *)base;
-    Play play = { .p = p, .sink = sink, .cancel = cancel, .answers = REQUEST_OPEN, .start = clock_mono_us() };
+    Play play = {
+        .p = p, .sink = sink, .cancel = cancel, .answers = REQUEST_OPEN, .start = clock_mono_us()
+    };
 
     p->open = false;
     tokens_truncate(&p->cache, 0);
@@ -400,7 +402,8 @@ static void read_numbers(Play *play, size_t from)
             play->usage.computed = play->usage.prompt - play->usage.reused;
         }
         if (p->script.step[i].kind == STEP_TIMING) {
-            play->timing = (Timing){ .first = number[0], .prefill = number[1], .decode = number[2] };
+            play->timing =
+                (Timing){ .first = number[0], .prefill = number[1], .decode = number[2] };
             play->has_timing = true;
         }
     }

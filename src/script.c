@@ -74,7 +74,8 @@ static bool read_step(Script *script, Str line, Error *err)
     }
     rest = str_trim(rest);
     if (rest.len && !step_rows[kind].has_text)
-        return error_set(err, ERR_FORMAT, _("\"%s\" is followed by too much"), step_rows[kind].name);
+        return error_set(err, ERR_FORMAT, _("\"%s\" is followed by too much"),
+                         step_rows[kind].name);
     unescape(rest, &step.text);
     script->step = mem_grow(script->step, &script->cap, script->n + 1, sizeof *script->step);
     script->step[script->n++] = step;

@@ -1,4 +1,5 @@
-/* Stop strings in a stream of text: what could begin one is held back, and nothing from one on comes out. */
+/* Stop strings in a stream of text: what could begin one is held back, and nothing from one on
+ * comes out. */
 #ifndef SRC_STOP_FILTER_H
 #define SRC_STOP_FILTER_H
 
@@ -15,7 +16,8 @@ typedef struct {
 
 void stop_filter_init(StopFilter *filter, char *const *stop, size_t n);
 void stop_filter_release(StopFilter *filter);
-/* Appends to out what is certain.  True when a stop string is complete: then out has the text before it. */
+/* Appends to out what is certain.  True when a stop string is complete: then out has the text
+ * before it. */
 bool stop_filter_push(StopFilter *filter, Str text, Buf *out);
 /* The end of the reply: what was held back comes out. */
 void stop_filter_flush(StopFilter *filter, Buf *out);

@@ -1,7 +1,8 @@
 /* The worker thread: requests in, events out, a provider in between.
  *
- * While a reply is generated the provider calls back between tokens (the sink's poll): then the inbox is looked at, plans
- * are answered at once, CLOSE and QUIT stop the reply, and all else waits in a list of the worker's own. */
+ * While a reply is generated the provider calls back between tokens (the sink's poll): then the
+ * inbox is looked at, plans are answered at once, CLOSE and QUIT stop the reply, and all else
+ * waits in a list of the worker's own. */
 #include "config.h"
 
 #include "src/worker.h"
@@ -22,15 +23,15 @@ struct Worker {
 
     /* shared */
     Mailbox *inbox, *outbox;
-    pthread_mutex_t lock;      /* guards the next two */
-    uint64_t running;          /* serial of the request that runs; 0: none */
-    uint64_t cancelled;        /* requests up to this serial are to end */
-    atomic_bool cancel;        /* stops what runs */
+    pthread_mutex_t lock; /* guards the next two */
+    uint64_t running;     /* serial of the request that runs; 0: none */
+    uint64_t cancelled;   /* requests up to this serial are to end */
+    atomic_bool cancel;   /* stops what runs */
 
     /* worker thread only */
     Provider *provider;
-    const Request *current;    /* whose events are being sent */
-    MailItem *first, **last;   /* requests that wait */
+    const Request *current;  /* whose events are being sent */
+    MailItem *first, **last; /* requests that wait */
     bool quit;
 };
 
@@ -86,7 +87,8 @@ static void cancel_before(Worker *w, uint64_t serial)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* Moves what has come in to the list of what waits.  generating: the provider is in between two tokens. */
+/* Moves what has come in to the list of what waits.  generating: the provider is in between two
+ * tokens. */
 static void drain(Worker *w, bool generating)
 {
     MailItem *next, *item = mailbox_take(w->inbox);
@@ -217,7 +219,8 @@ static bool start_thread(Worker *w, Error *err)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     failed = pthread_create(&w->thread, NULL, work, w);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return !failed || error_set(err, ERR_SYSTEM, "%s", _("cannot start a thread; close other programs"));
+    return !failed ||
+           error_set(err, ERR_SYSTEM, "%s", _("cannot start a thread; close other programs"));
 }
 
 static void release(Worker *w)
