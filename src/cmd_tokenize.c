@@ -119,6 +119,13 @@ static bool is_stdin(const CommandContext *context)
     return context->n_args == 0 || (context->n_args == 1 && strcmp(context->args[0], "-") == 0);
 }
 
+static bool check_word(const char *word, Error *err)
+{
+    return utf8_valid(str_from(word)) ||
+           error_set(err, ERR_USAGE, "%s",
+                     _("the text is not UTF-8; give it on standard input with --encoding NAME"));
+}
+
 int cmd_tokenize(CommandContext *context)
 {
     Buf text = BUF_INIT;
@@ -127,7 +134,8 @@ int cmd_tokenize(CommandContext *context)
     bool good = engine != NULL;
 
     if (good && !is_stdin(context))
-        good = tokenize_one(engine, str_from(context->args[0]),
+        good = check_word(context->args[0], &err) &&
+               tokenize_one(engine, str_from(context->args[0]),
                             options_flag(context->options, "special"), &err);
     else if (good)
         good = read_inputs(context->options, &text, &err) &&

@@ -4,7 +4,7 @@
 #include "src/command.h"
 
 #include <errno.h>
-#include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,14 +136,20 @@ int command_fail(const Error *err)
  * error to speak of: whoever closed it wanted no more. */
 static int finish_output(int status)
 {
+    struct pollfd out = { STDOUT_FILENO, POLLOUT, 0 };
     Error err = ERROR_INIT;
 
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
-    if (errno == EPIPE || errno == 0)
+    /* The write that failed may have been an earlier one: then only the descriptor can tell. */
+    if (errno == EPIPE || (poll(&out, 1, 0) == 1 && out.revents & POLLERR))
         return status == EXIT_FAILED ? EXIT_OK : status;
-    error_errno(&err, _("standard output"));
+    if (errno)
+        error_errno(&err, _("standard output"));
+    else
+        error_set(&err, ERR_SYSTEM, "%s",
+                  _("standard output cannot be written; is the disk full?"));
     return command_fail(&err);
 }
 

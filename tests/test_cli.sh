@@ -131,6 +131,16 @@ one_line "an unknown character set is refused" 2
 
 long=$("$make_tiny" "$tmp/long" context=512)
 is "$("$KAIWA" ask -m "$long" --raw a 2>"$tmp/err" | head -c 1 | wc -c)|$(cat "$tmp/err")" "1|" "a closed pipe is silent"
+if [ -e /dev/full ]; then
+    for words in "ask -m $long --raw --max-tokens 4 a" --help; do
+        err=$("$KAIWA" $words 2>&1 >/dev/full)
+        status=$?
+        one_line "a full disk is an error of ${words%% *}"
+    done
+else
+    ok 0 "a full disk is an error of ask # SKIP no /dev/full"
+    ok 0 "a full disk is an error of --help # SKIP no /dev/full"
+fi
 run ask -m "$long" --raw --temperature 0 --context 32 a
 one_line "a full context fails with one line"
 [ -n "$out" ]
