@@ -112,10 +112,39 @@ static int head_rows(const Transcript *transcript, size_t block)
     return (block < transcript->n_path) + has_rule(transcript, block);
 }
 
+/* What happened to a message, in words; NULL: nothing special. */
+static const char *status_words(const Message *message)
+{
+    switch (message->status) {
+    case MESSAGE_STOPPED:
+        return _("stopped");
+    case MESSAGE_LENGTH:
+        return _("cut off: max-tokens");
+    case MESSAGE_CONTEXT:
+        return _("cut off: the context is full");
+    case MESSAGE_FAILED:
+        return _("failed");
+    default:
+        return NULL;
+    }
+}
+
+/* Rows below a block's text: what became of a reply, and a blank before the next block. */
+static int tail_rows(const Transcript *transcript, size_t block)
+{
+    bool has_words = block < transcript->n_path && status_words(transcript->path[block]);
+    return has_words + (block + 1 < n_blocks(transcript));
+}
+
+static int text_rows(Transcript *transcript, size_t block)
+{
+    return (int)block_layout(transcript, block)->n;
+}
+
 static int block_rows(Transcript *transcript, size_t block)
 {
-    bool last = block + 1 == n_blocks(transcript);
-    return head_rows(transcript, block) + (int)block_layout(transcript, block)->n + !last;
+    return head_rows(transcript, block) + text_rows(transcript, block) +
+           tail_rows(transcript, block);
 }
 
 /* Moves a place; stops at both ends.  Returns the rows it could not go. */
@@ -173,12 +202,14 @@ static TranscriptPlace anchored_place(Transcript *transcript)
         place.block++;
     if (transcript->follow || place.block >= n_blocks(transcript))
         return last;
+    int head = head_rows(transcript, place.block);
     place.row = transcript->anchor_row;
-    if (transcript->anchor_byte != SIZE_MAX)
-        place.row = head_rows(transcript, place.block) +
-                    (int)layout_find(block_layout(transcript, place.block),
-                                     block_text(transcript, place.block), transcript->anchor_byte,
-                                     LAYOUT_TAB, NULL);
+    if (transcript->anchor_part == PART_TEXT)
+        place.row = head + (int)layout_find(block_layout(transcript, place.block),
+                                            block_text(transcript, place.block),
+                                            transcript->anchor_byte, LAYOUT_TAB, NULL);
+    else if (transcript->anchor_part == PART_TAIL)
+        place.row += head + text_rows(transcript, place.block);
     if (place.row >= block_rows(transcript, place.block))
         place.row = block_rows(transcript, place.block) - 1;
     return is_before(last, place) ? last : place;
@@ -186,17 +217,15 @@ static TranscriptPlace anchored_place(Transcript *transcript)
 
 static void hold_place(Transcript *transcript, TranscriptPlace place)
 {
-    int head = head_rows(transcript, place.block);
-    const Layout *layout = block_layout(transcript, place.block);
+    int row = place.row - head_rows(transcript, place.block);
+    int n = text_rows(transcript, place.block);
+    bool is_message = place.block < transcript->n_path;
     transcript->follow = false;
-    transcript->anchor_message =
-        place.block < transcript->n_path ? transcript->path[place.block]->id : 0;
-    transcript->anchor_row = place.row;
-    transcript->anchor_byte = SIZE_MAX;
-    if (place.row >= head && (size_t)(place.row - head) < layout->n)
-        transcript->anchor_byte = layout->row[place.row - head].from;
-    else if (place.row >= head && layout->n > 0)
-        transcript->anchor_byte = layout->row[layout->n - 1].from; /* the blank row below a text */
+    transcript->anchor_message = is_message ? transcript->path[place.block]->id : 0;
+    transcript->anchor_part = row < 0 ? PART_HEAD : row < n ? PART_TEXT : PART_TAIL;
+    transcript->anchor_row = row < 0 ? place.row : row - n;
+    if (transcript->anchor_part == PART_TEXT)
+        transcript->anchor_byte = block_layout(transcript, place.block)->row[row].from;
 }
 
 void transcript_scroll(Transcript *transcript, int rows)
@@ -245,23 +274,6 @@ void transcript_update(Transcript *transcript, const Chat *chat, int cols, int h
 
 /* ---- drawing --------------------------------------------------------------------------------- */
 
-/* What happened to a message, in words; NULL: nothing special. */
-static const char *status_words(const Message *message)
-{
-    switch (message->status) {
-    case MESSAGE_STOPPED:
-        return _("stopped");
-    case MESSAGE_LENGTH:
-        return _("cut off: max-tokens");
-    case MESSAGE_CONTEXT:
-        return _("cut off: the context is full");
-    case MESSAGE_FAILED:
-        return _("failed");
-    default:
-        return NULL;
-    }
-}
-
 static int draw_words(Grid *grid, Rect area, int row, int col, const char *words, Style style)
 {
     return grid_text(grid, area, row, col + 2, str_from(words), style);
@@ -288,11 +300,17 @@ static void draw_label(Transcript *transcript, Grid *grid, Rect area, int row,
     }
     if (message->excluded)
         col = draw_words(grid, area, row, col, _("not sent"), STYLE_MARK);
-    const char *status = status_words(message);
-    if (status)
-        col = draw_words(grid, area, row, col, status, STYLE_WARN);
     if (message->thinking.len > 0 && message->text.len == 0 && message->status == MESSAGE_STREAMING)
         draw_words(grid, area, row, col, _("thinking"), STYLE_MARK);
+}
+
+static void draw_status(Grid *grid, Rect area, int row, const char *words)
+{
+    Buf text = BUF_INIT;
+    buf_printf(&text, "-- %s --", words);
+    grid_text_cut(grid, area, row, area.col + INDENT, area.cols - INDENT, buf_str(&text),
+                  STYLE_NOTICE);
+    buf_release(&text);
 }
 
 static void draw_rule(Grid *grid, Rect area, int row)
@@ -323,8 +341,13 @@ static void draw_place(Transcript *transcript, Grid *grid, Rect area, int row,
             draw_label(transcript, grid, area, row, transcript->path[place.block]);
         return;
     }
-    if ((size_t)(at - head) >= layout->n)
+    if ((size_t)(at - head) >= layout->n) {
+        bool is_message = place.block < transcript->n_path;
+        const char *words = is_message ? status_words(transcript->path[place.block]) : NULL;
+        if (words && (size_t)(at - head) == layout->n)
+            draw_status(grid, area, row, words);
         return;
+    }
     LayoutRow line = layout->row[at - head];
     Str text = str_sub(block_text(transcript, place.block), line.from, line.to - line.from);
     bool is_note = place.block >= transcript->n_path;

@@ -23,11 +23,14 @@ typedef struct {
     int row;      /* in the block */
 } TranscriptPlace;
 
+typedef enum { PART_HEAD, PART_TEXT, PART_TAIL } TranscriptPart;
+
 typedef struct {
     bool follow;
     int64_t anchor_message; /* 0: the note */
-    size_t anchor_byte; /* start of the first row shown; SIZE_MAX: anchor_row rows into the block */
-    int anchor_row;
+    TranscriptPart anchor_part;
+    size_t anchor_byte;   /* in the text: start of the first row shown */
+    int anchor_row;       /* above or below it: the row there */
     TranscriptRows *rows; /* by message id */
     size_t n_rows, cap_rows;
     Buf note; /* shown after the last message */

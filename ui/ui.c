@@ -135,8 +135,10 @@ bool app_open_conversation(App *app, int64_t id)
 
 void app_new_conversation(App *app)
 {
+    Error err = ERROR_INIT;
     view_chat_save_draft(app->chat_view);
-    chat_new_conversation(app->chat);
+    if (!start_new_conversation((ChatStart *)app->start, &err))
+        app_error(app, &err);
     app_note(app, STR(""));
     app_changed(app, CHAT_CHANGED_PATH | CHAT_CHANGED_STATE);
 }
@@ -295,6 +297,8 @@ static void take_events(App *app)
     Event *event;
     while ((event = worker_take(app->start->worker)) != NULL) {
         unsigned changes = chat_event(app->chat, event);
+        if (changes & CHAT_CHANGED_MODEL)
+            start_model_changed((ChatStart *)app->start);
         app->n_events += event->kind != EVENT_PLAN; /* which no gate holds back */
         event_free(event);
         app_changed(app, changes);
