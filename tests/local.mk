@@ -57,9 +57,26 @@ tests_test_format_t_LDADD = $(TEST_LIBS)
 tests_test_reference_t_SOURCES = tests/test_reference.c
 tests_test_reference_t_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/test_modelfile.t
-tests_test_modelfile_t_SOURCES = tests/test_modelfile.c tests/hostile.c tests/hostile.h $(TINY_MODEL)
+# Model files.
+MODEL_FILES = tests/model_files.c tests/model_files.h tests/hostile.c tests/hostile.h $(TINY_MODEL)
+check_PROGRAMS += tests/test_modelfile.t tests/test_safetensors.t tests/test_gguf.t tests/test_model.t \
+	tests/test_refusal.t tests/test_shape.t tests/test_seed.t tests/test_locate.t
+tests_test_modelfile_t_SOURCES = tests/test_modelfile.c $(MODEL_FILES)
 tests_test_modelfile_t_LDADD = $(TEST_LIBS)
+tests_test_safetensors_t_SOURCES = tests/test_safetensors.c $(MODEL_FILES)
+tests_test_safetensors_t_LDADD = $(TEST_LIBS)
+tests_test_gguf_t_SOURCES = tests/test_gguf.c $(MODEL_FILES)
+tests_test_gguf_t_LDADD = $(TEST_LIBS)
+tests_test_model_t_SOURCES = tests/test_model.c $(MODEL_FILES)
+tests_test_model_t_LDADD = $(TEST_LIBS)
+tests_test_refusal_t_SOURCES = tests/test_refusal.c $(MODEL_FILES)
+tests_test_refusal_t_LDADD = $(TEST_LIBS)
+tests_test_shape_t_SOURCES = tests/test_shape.c $(MODEL_FILES)
+tests_test_shape_t_LDADD = $(TEST_LIBS)
+tests_test_seed_t_SOURCES = tests/test_seed.c $(MODEL_FILES)
+tests_test_seed_t_LDADD = $(TEST_LIBS)
+tests_test_locate_t_SOURCES = tests/test_locate.c $(MODEL_FILES)
+tests_test_locate_t_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/test_session.t tests/test_provider.t tests/test_worker.t
 tests_test_session_t_SOURCES = tests/test_session.c $(TINY_MODEL)
