@@ -53,7 +53,7 @@ bool store_fail(Store *store, Error *err)
         return error_set(
             err, ERR_SYSTEM,
             _("%s: cannot open the database; check that the file and its folder may be "
-              "read and written"),
+              "read and written, or name another file with --db"),
             path);
     case SQLITE_NOMEM:
         return error_set(err, ERR_MEMORY, _("%s: memory is out; end other programs"), path);
@@ -269,6 +269,15 @@ static bool connect_to(Store *store, const char *name, int flags, Error *err)
     return store_exec(store, "PRAGMA foreign_keys = ON", err);
 }
 
+static void disconnect(Store *store)
+{
+    for (size_t i = 0; i < store->n_cached; i++)
+        sqlite3_finalize(store->cached[i].statement);
+    store->n_cached = 0;
+    sqlite3_close(store->db);
+    store->db = NULL;
+}
+
 /* A file that opens for reading only must not be found out in the middle of a chat. */
 static bool prepare_writing(Store *store, Error *err)
 {
@@ -326,11 +335,11 @@ static bool open_readonly(Store *store, Error *err)
     Buf name = BUF_INIT;
     bool ok =
         connect_to(store, store->path, SQLITE_OPEN_READONLY, err) && store_check_schema(store, err);
+    int code = sqlite3_errcode(store->db) & 0xFF;
 
-    if (!ok && (sqlite3_errcode(store->db) & 0xFF) == SQLITE_CANTOPEN && is_settled(store->path)) {
-        sqlite3_close_v2(store->db);
-        store->db = NULL;
-        store->n_cached = 0;
+    /* sqlite could not make or use the side files that it needs for reading beside a writer. */
+    if (!ok && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && is_settled(store->path)) {
+        disconnect(store);
         immutable_name(store->path, &name);
         ok = connect_to(store, buf_cstr(&name), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err) &&
              store_check_schema(store, err);
@@ -359,9 +368,7 @@ void store_close(Store *store)
 {
     if (!store)
         return;
-    for (size_t i = 0; i < store->n_cached; i++)
-        sqlite3_finalize(store->cached[i].statement);
-    sqlite3_close_v2(store->db);
+    disconnect(store);
     free(store->path);
     free(store);
 }

@@ -120,7 +120,8 @@ typedef struct {
     Buf folded; /* the query */
     Str *word;  /* into folded */
     size_t n;
-    Buf match; /* for sqlite */
+    Buf match;    /* for sqlite */
+    bool partial; /* match says less than the query: texts are looked at */
 } Query;
 
 static bool next_word(Str text, size_t *pos, Str *word)
@@ -139,7 +140,8 @@ static bool next_word(Str text, size_t *pos, Str *word)
     return true;
 }
 
-static void put_phrase(Str word, Buf *out)
+/* False: only the beginning. */
+static bool put_phrase(Str word, Buf *out)
 {
     size_t pos = 0;
     unsigned cp = utf8_next(word, &pos);
@@ -148,7 +150,7 @@ static void put_phrase(Str word, Buf *out)
     if (pos == word.len) {
         put_code(cp, out);
         buf_puts(out, "\"*");
-        return;
+        return true;
     }
     for (int pairs = 0; pos < word.len && pairs < QUERY_PAIRS; pairs++) {
         unsigned next = utf8_next(word, &pos);
@@ -159,6 +161,7 @@ static void put_phrase(Str word, Buf *out)
         cp = next;
     }
     buf_putc(out, '"');
+    return pos == word.len;
 }
 
 static void query_init(Query *query, Str text)
@@ -171,8 +174,8 @@ static void query_init(Query *query, Str text)
     while (next_word(buf_str(&query->folded), &pos, &word)) {
         query->word = mem_grow(query->word, &cap, query->n + 1, sizeof *query->word);
         query->word[query->n++] = word;
-        if (query->n <= QUERY_WORDS)
-            put_phrase(word, &query->match);
+        if (query->n > QUERY_WORDS || !put_phrase(word, &query->match))
+            query->partial = true;
     }
 }
 
@@ -208,40 +211,39 @@ static size_t folded_len(Str text)
     return len;
 }
 
-/* Borders between pieces that fold alone as they fold together: graphemes, where a voice mark of
- * its own width belongs to the kana before it. */
-typedef struct {
-    size_t *at;
-    size_t n, cap;
-} Borders;
-
-static void borders_init(Str text, Borders *borders)
+/* The first border at or after pos (which starts a character) between pieces that fold alone as
+ * they fold together: graphemes, where a voice mark of its own width belongs to the kana before
+ * it. */
+static size_t border_at(Str text, size_t pos)
 {
-    *borders = (Borders){ NULL, 0, 0 };
-    for (size_t pos = 0; pos <= text.len;) {
-        size_t peek = pos;
-        unsigned cp = pos < text.len ? utf8_next(text, &peek) : 0;
+    size_t peek;
+    unsigned cp;
 
-        if (cp != 0x309B && cp != 0x309C) {
-            borders->at = mem_grow(borders->at, &borders->cap, borders->n + 1, sizeof *borders->at);
-            borders->at[borders->n++] = pos;
-        }
-        if (pos == text.len)
+    if (pos > 0 && pos < text.len)
+        pos = text_next_grapheme(text, text_prev_grapheme(text, pos));
+    for (; pos < text.len; pos = text_next_grapheme(text, pos)) {
+        peek = pos;
+        cp = utf8_next(text, &peek);
+        if (cp != 0x309B && cp != 0x309C)
             break;
-        pos = text_next_grapheme(text, pos);
     }
+    return pos;
 }
 
-/* The last border with at most `want` folded bytes before it; round_up: the first with at least
- * so many. By halves: each step folds only what is still in question. */
-static size_t unfold(Str text, const Borders *borders, size_t want, bool round_up)
+/* The last border with at most `want` folded bytes before it; round_up: the first with at least so
+ * many.  By halves: each step folds only what is still in question. */
+static size_t unfold(Str text, size_t want, bool round_up)
 {
-    size_t low = 0, high = borders->n, before = 0;
+    size_t low = 0, high = text.len + 1, before = 0;
 
     while (high - low > 1) {
-        size_t middle = low + (high - low) / 2, from = borders->at[low];
-        size_t len = before + folded_len(str_sub(text, from, borders->at[middle] - from));
+        size_t middle = border_at(text, utf8_floor(text, low + (high - low) / 2)), len;
 
+        if (middle <= low || middle >= high)
+            middle = border_at(text, text_next_grapheme(text, low));
+        if (middle <= low || middle >= high)
+            break;
+        len = before + folded_len(str_sub(text, low, middle - low));
         if (len > want) {
             high = middle;
         } else {
@@ -249,9 +251,9 @@ static size_t unfold(Str text, const Borders *borders, size_t want, bool round_u
             before = len;
         }
     }
-    if (round_up && before < want && low + 1 < borders->n)
-        low++;
-    return borders->at[low];
+    if (round_up && before < want && low < text.len)
+        low = border_at(text, text_next_grapheme(text, low));
+    return low;
 }
 
 /* First place of a folded word in a text.  Words have no white space in them, so runs between
@@ -270,13 +272,10 @@ static bool find_hit(Str text, Str word, size_t *at, size_t *len)
     }
     buf_release(&folded);
     if (found >= 0) {
-        size_t start = (size_t)(run.data - text.data), from, to;
-        Borders borders;
+        size_t start = (size_t)(run.data - text.data);
+        size_t from = unfold(run, (size_t)found, false);
+        size_t to = unfold(run, (size_t)found + word.len, true);
 
-        borders_init(run, &borders);
-        from = unfold(run, &borders, (size_t)found, false);
-        to = unfold(run, &borders, (size_t)found + word.len, true);
-        free(borders.at);
         *at = start + from;
         *len = to - from;
     }
@@ -300,11 +299,13 @@ static void put_line(Str text, Buf *out)
 static size_t snippet_start(Str text, size_t hit)
 {
     size_t start = hit;
+    int cols = 0;
 
     while (start > 0) {
         size_t before = text_prev_grapheme(text, start);
 
-        if (text_cols(str_sub(text, before, hit - before)) > SNIPPET_BEFORE)
+        cols += text_cluster_cols(str_sub(text, before, start - before));
+        if (cols > SNIPPET_BEFORE)
             break;
         start = before;
     }
@@ -366,7 +367,7 @@ static bool run_query(Store *store, const Query *query, size_t limit, StoreHits 
     while ((limit == 0 || out->n < limit) && (row = store_row(store, s, err)) == 1) {
         Str text = column_str(s, 5);
 
-        if (!query_fits(query, text))
+        if (query->partial && !query_fits(query, text))
             continue;
         out->hit = mem_grow(out->hit, &cap, out->n + 1, sizeof *out->hit);
         hit_of_row(query, s, text, &out->hit[out->n++]);
