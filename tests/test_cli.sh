@@ -218,14 +218,23 @@ run chat --plain --db "$tmp/bad.db" -m "$model"
 one_line "the chat says so too"
 run ask --db "$tmp/bad.db" -m "$model" --max-tokens 1 hello
 is "$status" 0 "ask that saves nothing does not mind"
-if [ "$(id -u)" != 0 ]; then
-    run ask --db "$tmp/ro.db" --save -m "$model" --max-tokens 1 hello
-    chmod 400 "$tmp/ro.db"
-    run ask --db "$tmp/ro.db" --save -m "$model" --max-tokens 1 hello
+# Root may write everywhere: then somebody else tries, where the program can be reached by others.
+other=
+[ "$(id -u)" = 0 ] && other="setpriv --reuid=65534 --regid=65534 --clear-groups"
+chmod 711 "$tmp"
+mkdir "$tmp/ro"
+run ask --db "$tmp/ro/kaiwa.db" --save -m "$model" --max-tokens 1 hello
+rm -f "$tmp/ro/kaiwa.db-wal" "$tmp/ro/kaiwa.db-shm"
+chmod 444 "$tmp/ro/kaiwa.db"
+chmod 555 "$tmp/ro"
+if $other "$KAIWA" --version >/dev/null 2>&1; then
+    out=$($other "$KAIWA" chat --plain --db "$tmp/ro/kaiwa.db" -m "$model" 2>"$tmp/err" </dev/null)
+    status=$? err=$(cat "$tmp/err")
     one_line "a database that may not be written"
 else
     ok 0 "a database that may not be written # SKIP root may write everywhere"
 fi
+chmod 755 "$tmp/ro"
 if command -v sqlite3 >/dev/null; then
     run ask --db "$tmp/new.db" --save -m "$model" --max-tokens 1 hello
     sqlite3 "$tmp/new.db" 'PRAGMA user_version = 9999'
