@@ -46,19 +46,23 @@ static bool scale_none(const Fields *fields, const RopeSpec *spec, Rope *out)
     return true;
 }
 
-static int extended(double positions, double factor)
+/* A config.json states the length before scaling, GGUF the one that its makers mean. */
+static int extended(const Fields *fields, const RopeSpec *spec, double positions)
 {
-    double wanted = floor(positions * factor);
+    double wanted = floor(positions * spec->factor);
 
+    if (!fields->object && (spec->original == 0 || wanted < spec->base->max_positions))
+        return spec->base->max_positions;
     return wanted > CONTEXT_MAX ? CONTEXT_MAX : wanted < 1 ? 1 : (int)wanted;
 }
 
 static bool scale_linear(const Fields *fields, const RopeSpec *spec, Rope *out)
 {
-    (void)fields;
+    double original = spec->original ? spec->original : spec->base->max_positions;
+
     for (int i = 0; i < out->dims / 2; i++)
         out->inv_freq[i] /= spec->factor;
-    out->max_context = extended(spec->base->max_positions, spec->factor);
+    out->max_context = extended(fields, spec, original);
     return true;
 }
 
@@ -118,7 +122,7 @@ static bool scale_yarn(const Fields *fields, const RopeSpec *spec, Rope *out)
         attention = yarn_mscale(spec->factor, spec->mscale) /
                     yarn_mscale(spec->factor, spec->mscale_all_dim);
     out->scale = (float)(attention != 0 ? attention : yarn_mscale(spec->factor, 1));
-    out->max_context = extended(original, spec->factor);
+    out->max_context = extended(fields, spec, original);
     return true;
 }
 
@@ -314,6 +318,9 @@ static bool compute(const Fields *fields, const RopeSpec *spec, Str type, Rope *
         rope_release(out);
         return false;
     }
+    /* Llama 3.1's scaling comes as divisors in GGUF, with no type. */
+    if (spec->divisors && strcmp(out->type, "none") == 0)
+        out->type = "llama3";
     return true;
 }
 

@@ -301,12 +301,81 @@ static void rotary_scaling_follows_transformers(void **state)
     }
 }
 
+/* Divisors in a tensor (Llama 3.1), linear and YaRN keys. */
+static void gguf_rotary_keys_are_read(void **state)
+{
+#define PAIRS                                                                                      \
+    "s'general.architecture' 8:4 s'llama' s'llama.block_count' 4:4 1:4 s'llama.embedding_length' " \
+    "4:4 16:4 s'llama.attention.head_count' 4:4 4:4 s'llama.feed_forward_length' 4:4 8:4 "         \
+    "s'llama.attention.layer_norm_rms_epsilon' 6:4 925353388:4 s'llama.vocab_size' 4:4 2:4 "       \
+    "s'llama.context_length' 4:4 4096:4 s'llama.rope.freq_base' 6:4 1176256512:4 "
+    static const struct {
+        const char *recipe, *type;
+        double wanted[2];
+        double scale;
+        int max_context;
+    } rows[] = {
+        { "'GGUF' 3:4 1:8 9:8 " PAIRS "s'a' 1:4 1:8 0:4 0:8 p z4", "none", { 1, 0.01 }, 1, 4096 },
+        { "'GGUF' 3:4 1:8 9:8 " PAIRS
+          "s'rope_freqs.weight' 1:4 2:8 0:4 0:8 p 1073741824:4 1065353216:4",
+          "llama3",
+          { 0.5, 0.01 },
+          1,
+          4096 },
+        { "'GGUF' 3:4 1:8 10:8 " PAIRS
+          "s'llama.rope.scale_linear' 6:4 1082130432:4 s'a' 1:4 1:8 0:4 0:8 p z4",
+          "linear",
+          { 0.25, 0.0025 },
+          1,
+          4096 },
+        { "'GGUF' 3:4 1:8 12:8 " PAIRS
+          "s'llama.rope.scaling.type' 8:4 s'linear' s'llama.rope.scaling.factor' 6:4 "
+          "1082130432:4 s'llama.rope.scaling.original_context_length' 4:4 4096:4 s'a' 1:4 1:8 0:4 "
+          "0:8 p z4",
+          "linear",
+          { 0.25, 0.0025 },
+          1,
+          16384 },
+        { "'GGUF' 3:4 1:8 12:8 " PAIRS
+          "s'llama.rope.scaling.type' 8:4 s'yarn' s'llama.rope.scaling.factor' 6:4 "
+          "1082130432:4 s'llama.rope.scaling.original_context_length' 4:4 1024:4 s'a' 1:4 1:8 0:4 "
+          "0:8 p z4",
+          "yarn",
+          { 1, 0.00625 },
+          1.1386294361119891,
+          4096 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Error err = ERROR_INIT;
+        const ModelShape *shape;
+        Bound bound;
+        hostile_write(dir, "rope.gguf", rows[i].recipe);
+        bound = bind_at(in_dir("rope.gguf"), false, &err);
+        if (!bound.model)
+            print_message("# %zu: %s\n", i, err.text);
+        assert_non_null(bound.model);
+        shape = model_shape(bound.model);
+        assert_string_equal(model_traits(bound.model)->rope_scaling, rows[i].type);
+        for (int k = 0; k < 2; k++) {
+            if (fabs(shape->rope_inv_freq[k] - rows[i].wanted[k]) > 1e-9)
+                print_message("# %zu: %d: %.17g\n", i, k, shape->rope_inv_freq[k]);
+            assert_true(fabs(shape->rope_inv_freq[k] - rows[i].wanted[k]) <= 1e-9);
+        }
+        assert_true(fabs((double)shape->rope_scale - rows[i].scale) < 1e-6);
+        assert_int_equal(shape->max_context, rows[i].max_context);
+        assert_int_equal(shape->rope_pairing, ROPE_INTERLEAVED);
+        unbind(&bound);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(configs_leave_out_what_the_family_defines, make_dir,
                                         drop_dir),
         cmocka_unit_test(rotary_scaling_follows_transformers),
+        cmocka_unit_test_setup_teardown(gguf_rotary_keys_are_read, make_dir, drop_dir),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
