@@ -161,8 +161,6 @@ SlashResult slash_search(SlashContext *context, Str argument, Error *err)
 
     if (!store)
         return SLASH_NONE;
-    if (!context->plain)
-        return slash_view(context, "search", argument);
     if (!argument.len)
         return slash_fail(err, "%s", _("/search: a text is missing; write /search TEXT"));
     if (!store_search(store, argument, 50, &hits, err))

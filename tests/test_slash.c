@@ -234,7 +234,6 @@ static void on_the_screen_some_commands_open_a_view(void **state)
         { "/help", "help", "" },
         { "/keys", "help", "keys" },
         { "/list tokyo", "list", "tokyo" },
-        { "/search a b", "search", "a b" },
         { "/system", "system", "" },
     };
     World *world = *state;
