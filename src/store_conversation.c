@@ -141,12 +141,20 @@ typedef struct {
     int64_t from, to;
 } Renumbered;
 
+/* map is in order of the old ids, as messages are. */
 static int64_t renumber(const Renumbered *map, size_t n, int64_t id)
 {
-    for (size_t i = n; i > 0; i--)
-        if (map[i - 1].from == id)
-            return map[i - 1].to;
-    return 0;
+    size_t low = 0, high = n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (map[middle].from < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return id && low < n && map[low].from == id ? map[low].to : 0;
 }
 
 /* Parents come before children; what points forward (selected_child, leaf) follows in a second

@@ -98,3 +98,14 @@ EXTRA_DIST += tests/tap.sh
 
 dist_check_SCRIPTS += tests/test_screens.sh tests/test_tmux.sh
 EXTRA_DIST += tests/screens
+
+check_PROGRAMS += tests/test_conversation.t tests/test_store.t tests/test_chat.t tests/test_export.t
+tests_test_conversation_t_SOURCES = tests/test_conversation.c
+tests_test_conversation_t_LDADD = $(TEST_LIBS)
+tests_test_store_t_SOURCES = tests/test_store.c
+tests_test_store_t_LDADD = $(TEST_LIBS)
+tests_test_chat_t_SOURCES = tests/test_chat.c
+tests_test_chat_t_LDADD = $(TEST_LIBS)
+tests_test_export_t_SOURCES = tests/test_export.c
+tests_test_export_t_LDADD = $(TEST_LIBS)
+EXTRA_DIST += tests/data/store_v1.sql
