@@ -2,8 +2,8 @@
  * kernels that each instruction set fills.  numerics.md at the top of the tree states every rounding and every order.
  *
  * Tiles.  4-bit and 8-bit matrices are repacked at load (layout.c) into tiles of 16 rows; lane r of a vector of sixteen
- * 32-bit words belongs to row r of the tile.  Along k the tile is a list of blocks (8 to 128 values, never across a
- * group), and a block is a list of units: a word a row, holding 8 nibbles or 4 bytes.  Which k a nibble belongs to is the
+ * 32-bit words belongs to row r of the tile.  Along k the tile is a list of blocks (32 values, fewer only where groups ask for
+ * it; never across a group), and a block is a list of units: a word a row, holding 8 nibbles or 4 bytes.  Which k a nibble belongs to is the
  * matrix's ActOrder; activations are written in that order, so the integer sums need no shuffles.
  * fp16, bf16 and fp32 matrices are used as they lie in the file, row by row. */
 #ifndef KERNELS_CPU_CPU_H
@@ -17,7 +17,7 @@
 
 enum {
     TILE_ROWS = 16,
-    BLOCK_MAX = 128,
+    BLOCK_MAX = 32,
     KV_PAGE = 256,     /* positions a page of the cache */
     BATCH_MAX = 128,   /* tokens evaluated together */
     QUANT_MAX = 32512, /* 127 * 256: the largest quantised activation */

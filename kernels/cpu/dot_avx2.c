@@ -41,9 +41,7 @@ INLINE __m256i broadcast_word(const void *from)
 typedef struct {
     const Product *p;
     int tile, half, n; /* n: tokens */
-    const uint8_t *codes;
     __m256 total[BATCH_MAX];
-    __m256i part[BATCH_MAX]; /* of a block that is longer than a run */
 } TileRun;
 
 typedef struct {
@@ -51,12 +49,11 @@ typedef struct {
     __m256i zero;
 } Group;
 
-/* How a run of eight vectors of codes is used. */
+/* What the loops are compiled for. */
 typedef struct {
     MatrixKind kind;
     MatrixOffset offset;
-    int n_codes;
-    bool first, last; /* of its block */
+    int n_codes; /* a word of terms each: a block of 4 bits, half a block of 8 */
 } RunKind;
 
 INLINE Group load_group(const TileRun *run, int block)
@@ -107,75 +104,58 @@ INLINE __m256i word_sum(const __m256i codes[8], const int8_t *terms, const int n
     return sum;
 }
 
-/* The run's products for every token; the codes stay in registers. */
-INLINE void run_tokens(TileRun *run, const __m256i codes[8], const Group *group, int block, const int8_t *terms,
-                       const RunKind kind)
+/* Minus the zero point times the sum of the activations. */
+INLINE __m256i offset_sum(__m256i less_sum, const Group *group, const RunKind kind)
+{
+    if (kind.offset == OFFSET_CONSTANT)
+        return _mm256_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7);
+    if (kind.offset == OFFSET_ZEROS)
+        return _mm256_mullo_epi32(group->zero, less_sum);
+    return _mm256_setzero_si256();
+}
+
+INLINE void end_block(TileRun *run, const Group *group, size_t at, int t, __m256i sum, const RunKind kind)
 {
     const Activations *x = run->p->quant;
-    size_t at = (size_t)block * (size_t)x->n_tokens, size = (size_t)x->form.block;
-    for (int t = 0; t < run->n; t++, terms += 2 * size) {
-        __m256i less_sum = _mm256_set1_epi32(x->less_sum[at + (size_t)t]);
-        __m256i sum = kind.kind == MATRIX_Q4 ? nibble_sum(codes, terms, terms + size, kind.n_codes)
-                                             : word_sum(codes, terms, kind.n_codes);
-        if (!kind.first)
-            sum = _mm256_add_epi32(sum, run->part[t]);
-        else if (kind.offset == OFFSET_CONSTANT)
-            sum = _mm256_add_epi32(sum, _mm256_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7));
-        else if (kind.offset == OFFSET_ZEROS)
-            sum = _mm256_add_epi32(sum, _mm256_mullo_epi32(group->zero, less_sum));
-        if (!kind.last) {
-            run->part[t] = sum;
-            continue;
-        }
-        __m256 scale = _mm256_mul_ps(group->scale, _mm256_set1_ps(x->scale[at + (size_t)t]));
-        run->total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, run->total[t]);
-        if (kind.offset == OFFSET_MINS)
-            run->total[t] = _mm256_fmadd_ps(group->min, _mm256_set1_ps(x->scaled_sum[at + (size_t)t]), run->total[t]);
-    }
+    __m256 scale = _mm256_mul_ps(group->scale, _mm256_set1_ps(x->scale[at]));
+    sum = _mm256_add_epi32(sum, offset_sum(_mm256_set1_epi32(x->less_sum[at]), group, kind));
+    run->total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, run->total[t]);
+    if (kind.offset == OFFSET_MINS)
+        run->total[t] = _mm256_fmadd_ps(group->min, _mm256_set1_ps(x->scaled_sum[at]), run->total[t]);
 }
 
-INLINE void run_part(TileRun *run, const Group *group, int block, const int8_t *terms, const RunKind kind)
-{
-    __m256i codes[8];
-    load_codes(run->codes, kind.kind, kind.n_codes, codes);
-    run->codes += kind.n_codes * 32;
-    run_tokens(run, codes, group, block, terms, kind);
-}
-
-/* A block in runs: n_codes * 4 values of 4 bits, n_codes * 2 of 8; either way n_codes * 4 bytes of terms. */
-INLINE void run_block(TileRun *run, int block, RunKind kind)
+/* A block for every token; 4-bit codes stay in registers while the tokens pass. */
+INLINE void run_block(TileRun *run, const uint8_t *from, int block, const RunKind kind)
 {
     const Activations *x = run->p->quant;
     Group group = load_group(run, block);
-    int size = x->form.block * (kind.kind == MATRIX_Q4 ? 1 : 2), step = 4 * kind.n_codes;
-    const int8_t *terms = x->terms + (size_t)block * (size_t)x->n_tokens * 2 * (size_t)x->form.block;
-    if (step == size) {
-        kind.first = kind.last = true;
-        run_part(run, &group, block, terms, kind);
-        return;
+    size_t at = (size_t)block * (size_t)x->n_tokens, size = (size_t)x->form.block;
+    __m256i codes[8], rest[8];
+    load_codes(from, kind.kind, kind.n_codes, codes);
+    if (kind.kind == MATRIX_Q8)
+        load_codes(from + kind.n_codes * 32, kind.kind, kind.n_codes, rest);
+    for (int t = 0; t < run->n; t++) {
+        const int8_t *terms = x->terms + (at + (size_t)t) * 2 * size;
+        __m256i sum;
+        if (kind.kind == MATRIX_Q4)
+            sum = nibble_sum(codes, terms, terms + size, kind.n_codes);
+        else
+            sum = _mm256_add_epi32(word_sum(codes, terms, kind.n_codes), word_sum(rest, terms + size, kind.n_codes));
+        end_block(run, &group, at + (size_t)t, t, sum, kind);
     }
-    kind.last = false;
-    kind.first = true;
-    run_part(run, &group, block, terms, kind);
-    kind.first = false;
-    int place = step;
-    for (; place + step < size; place += step)
-        run_part(run, &group, block, terms + place, kind);
-    kind.last = true;
-    run_part(run, &group, block, terms + place, kind);
 }
 
 INLINE void run_matrix(TileRun *run, const RunKind kind)
 {
     const Product *p = run->p;
     const Matrix *m = p->matrix;
-    size_t tile_bytes = (size_t)m->form.n_blocks * (size_t)m->form.block * (kind.kind == MATRIX_Q4 ? 8 : 16);
+    size_t block_bytes = (size_t)m->form.block * (kind.kind == MATRIX_Q4 ? 8 : 16);
     for (run->half = 0; run->half < 2; run->half++) {
-        run->codes = m->codes + (size_t)run->tile * tile_bytes + 32 * run->half;
+        const uint8_t *from = m->codes + (size_t)run->tile * (size_t)m->form.n_blocks * block_bytes + 32 * run->half;
         for (int t = 0; t < run->n; t++)
             run->total[t] = _mm256_setzero_ps();
-        for (int block = 0; block < m->form.n_blocks; block++)
-            run_block(run, block, kind);
+        for (int block = 0; block < m->form.n_blocks; block++, from += block_bytes)
+            run_block(run, from, block, kind);
         for (int t = 0; t < run->n; t++)
             _mm256_storeu_ps(p->out + (size_t)t * p->out_stride + (size_t)run->tile * TILE_ROWS + 8 * run->half,
                              run->total[t]);
@@ -206,8 +186,10 @@ static void q4(const Product *p, int tile, int tile_end, int n)
     run.p = p;
     run.n = n;
     for (run.tile = tile; run.tile < tile_end; run.tile++) {
-        if (p->matrix->form.block >= 32)
+        if (p->matrix->form.block == 32)
             run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 8});
+        else if (p->matrix->form.block == 16)
+            run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 4});
         else
             run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 2});
     }

@@ -32,9 +32,7 @@ INLINE __m512i broadcast_word(const void *from)
 typedef struct {
     const Product *p;
     int tile, n; /* tokens */
-    const uint8_t *codes[2];
     __m512 total[2][BATCH_MAX];
-    __m512i part[2][BATCH_MAX]; /* of a block that is longer than a run */
 } TileRun;
 
 /* What a block's group brings along, for each tile. */
@@ -59,176 +57,125 @@ INLINE Group load_group(const TileRun *run, int block, const int tiles)
     return group;
 }
 
-/* n_codes vectors of bytes out of a tile: a run of 4 * n_codes values of k. */
-INLINE void load_codes(const uint8_t *from, MatrixKind kind, const int n_codes, __m512i codes[8])
+/* What the loops are compiled for. */
+typedef struct {
+    MatrixKind kind;
+    MatrixOffset offset;
+    int tiles, n_codes; /* 4 * n_codes values a block */
+} RunKind;
+
+/* A block of a tile as vectors of bytes, each to be multiplied with a word of terms. */
+INLINE void load_codes(const uint8_t *from, const RunKind kind, __m512i codes[8])
 {
     const __m512i mask = _mm512_set1_epi8(15);
-    if (kind == MATRIX_Q8) {
-        for (int j = 0; j < n_codes; j++)
+    if (kind.kind == MATRIX_Q8) {
+        for (int j = 0; j < kind.n_codes; j++)
             codes[j] = _mm512_loadu_si512(from + j * 64);
         return;
     }
-    for (int j = 0; j < n_codes; j += 2) {
+    for (int j = 0; j < kind.n_codes; j += 2) {
         __m512i word = _mm512_loadu_si512(from + j * 32);
         codes[j] = _mm512_and_si512(word, mask);
         codes[j + 1] = _mm512_and_si512(_mm512_srli_epi16(word, 4), mask);
     }
 }
 
-/* How a run of codes is used. */
-typedef struct {
-    MatrixKind kind;
-    MatrixOffset offset;
-    int tiles, n_codes;
-    bool first, last; /* of its block */
-} RunKind;
-
-/* The run's products for every token.  terms: of the first token, at this run; the codes stay in registers. */
-INLINE void run_tokens(TileRun *run, const __m512i codes[2][8], const Group *group, int block, const int8_t *terms,
-                       const RunKind kind)
+INLINE size_t block_bytes(const RunKind kind)
 {
-    const Activations *x = run->p->quant;
-    size_t at = (size_t)block * (size_t)x->n_tokens, size = (size_t)x->form.block;
-    for (int t = 0; t < run->n; t++, terms += 2 * size) {
-        __m512i high[2], low[2], less_sum = _mm512_set1_epi32(x->less_sum[at + (size_t)t]);
-        for (int i = 0; i < kind.tiles; i++) {
-            high[i] = _mm512_setzero_si512();
-            low[i] = kind.first ? _mm512_setzero_si512() : run->part[i][t];
-            if (kind.first && kind.offset == OFFSET_CONSTANT)
-                low[i] = _mm512_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7);
-            if (kind.first && kind.offset == OFFSET_ZEROS)
-                low[i] = _mm512_mullo_epi32(group->zero[i], less_sum);
-        }
-#pragma GCC unroll 8
-        for (int j = 0; j < kind.n_codes; j++) {
-            __m512i high_term = broadcast_word(terms + 4 * j), low_term = broadcast_word(terms + size + 4 * j);
-            for (int i = 0; i < kind.tiles; i++) {
-                high[i] = _mm512_dpbusd_epi32(high[i], codes[i][j], high_term);
-                low[i] = _mm512_dpbusd_epi32(low[i], codes[i][j], low_term);
-            }
-        }
-        __m512 x_scale = _mm512_set1_ps(x->scale[at + (size_t)t]);
-        for (int i = 0; i < kind.tiles; i++) {
-            __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]);
-            if (!kind.last) {
-                run->part[i][t] = sum;
-                continue;
-            }
-            __m512 scale = _mm512_mul_ps(group->scale[i], x_scale);
-            run->total[i][t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, run->total[i][t]);
-            if (kind.offset == OFFSET_MINS)
-                run->total[i][t] =
-                    _mm512_fmadd_ps(group->min[i], _mm512_set1_ps(x->scaled_sum[at + (size_t)t]), run->total[i][t]);
-        }
-    }
+    return (size_t)kind.n_codes * (kind.kind == MATRIX_Q4 ? 32 : 64);
 }
 
-INLINE void run_part(TileRun *run, const Group *group, int block, const int8_t *terms, const RunKind kind)
+/* The sum with which the low terms of a block begin: minus the zero point times the sum of the activations. */
+INLINE __m512i first_sum(__m512i less_sum, __m512i zero, const RunKind kind)
 {
-    __m512i codes[2][8];
+    if (kind.offset == OFFSET_CONSTANT)
+        return _mm512_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7);
+    if (kind.offset == OFFSET_ZEROS)
+        return _mm512_mullo_epi32(zero, less_sum);
+    return _mm512_setzero_si512();
+}
+
+/* One token's share of a block, added to total. at: of the token's scale and sums. */
+INLINE void add_block(const __m512i codes[2][8], const Group *group, const Activations *x, size_t at, const RunKind kind,
+                      __m512 *total[2])
+{
+    const int8_t *terms = x->terms + at * 8 * (size_t)kind.n_codes, *low_terms = terms + 4 * kind.n_codes;
+    __m512i high[2], low[2], less_sum = _mm512_set1_epi32(x->less_sum[at]);
     for (int i = 0; i < kind.tiles; i++) {
-        load_codes(run->codes[i], kind.kind, kind.n_codes, codes[i]);
-        run->codes[i] += kind.n_codes * (kind.kind == MATRIX_Q4 ? 32 : 64);
+        high[i] = _mm512_setzero_si512();
+        low[i] = first_sum(less_sum, group->zero[i], kind);
     }
-    run_tokens(run, codes, group, block, terms, kind);
+#pragma GCC unroll 8
+    for (int j = 0; j < kind.n_codes; j++) {
+        __m512i high_term = broadcast_word(terms + 4 * j), low_term = broadcast_word(low_terms + 4 * j);
+        for (int i = 0; i < kind.tiles; i++) {
+            high[i] = _mm512_dpbusd_epi32(high[i], codes[i][j], high_term);
+            low[i] = _mm512_dpbusd_epi32(low[i], codes[i][j], low_term);
+        }
+    }
+    __m512 x_scale = _mm512_set1_ps(x->scale[at]);
+    for (int i = 0; i < kind.tiles; i++) {
+        __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]);
+        *total[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(group->scale[i], x_scale), *total[i]);
+        if (kind.offset == OFFSET_MINS)
+            *total[i] = _mm512_fmadd_ps(group->min[i], _mm512_set1_ps(x->scaled_sum[at]), *total[i]);
+    }
 }
 
-/* A block in runs of 4 * n_codes values. */
-INLINE void run_block(TileRun *run, int block, RunKind kind)
-{
-    const Activations *x = run->p->quant;
-    Group group = load_group(run, block, kind.tiles);
-    int size = x->form.block, step = 4 * kind.n_codes;
-    const int8_t *terms = x->terms + (size_t)block * (size_t)x->n_tokens * 2 * (size_t)size;
-    if (step == size) {
-        kind.first = kind.last = true;
-        run_part(run, &group, block, terms, kind);
-        return;
-    }
-    kind.last = false;
-    kind.first = true;
-    run_part(run, &group, block, terms, kind);
-    kind.first = false;
-    int place = step;
-    for (; place + step < size; place += step)
-        run_part(run, &group, block, terms + place, kind);
-    kind.last = true;
-    run_part(run, &group, block, terms + place, kind);
-}
-
-INLINE void run_matrix(TileRun *run, const RunKind kind)
+/* A batch: a block's codes stay in registers while the tokens pass. */
+INLINE void run_batch(TileRun *run, const RunKind kind)
 {
     const Product *p = run->p;
     const Matrix *m = p->matrix;
-    size_t tile_bytes = (size_t)m->form.n_blocks * (size_t)m->form.block * (kind.kind == MATRIX_Q4 ? 8 : 16);
-    for (int i = 0; i < kind.tiles; i++) {
-        run->codes[i] = m->codes + (size_t)(run->tile + i) * tile_bytes;
-        for (int t = 0; t < run->n; t++)
-            run->total[i][t] = _mm512_setzero_ps();
-    }
-    for (int block = 0; block < m->form.n_blocks; block++)
-        run_block(run, block, kind);
+    size_t n = (size_t)run->n, tile_bytes = (size_t)m->form.n_blocks * block_bytes(kind);
+    const uint8_t *from = m->codes + (size_t)run->tile * tile_bytes;
     for (int i = 0; i < kind.tiles; i++)
-        for (int t = 0; t < run->n; t++)
-            _mm512_storeu_ps(p->out + (size_t)t * p->out_stride + (size_t)(run->tile + i) * TILE_ROWS, run->total[i][t]);
+        for (size_t t = 0; t < n; t++)
+            run->total[i][t] = _mm512_setzero_ps();
+    for (int block = 0; block < m->form.n_blocks; block++, from += block_bytes(kind)) {
+        Group group = load_group(run, block, kind.tiles);
+        __m512i codes[2][8];
+        for (int i = 0; i < kind.tiles; i++)
+            load_codes(from + (size_t)i * tile_bytes, kind, codes[i]);
+        for (size_t t = 0; t < n; t++) {
+            __m512 *total[2] = {&run->total[0][t], &run->total[1][t]};
+            add_block(codes, &group, p->quant, (size_t)block * n + t, kind, total);
+        }
+    }
+    for (int i = 0; i < kind.tiles; i++)
+        for (size_t t = 0; t < n; t++)
+            _mm512_storeu_ps(p->out + t * p->out_stride + (size_t)(run->tile + i) * TILE_ROWS, run->total[i][t]);
 }
 
 /* A single token: sums stay in registers, and memory is asked for ahead of its use. */
-INLINE void single_token(TileRun *run, const RunKind kind)
+INLINE void run_single(TileRun *run, const RunKind kind)
 {
     const Product *p = run->p;
-    const Activations *x = p->quant;
-    int n_blocks = x->form.n_blocks, size = x->form.block, step = 4 * kind.n_codes;
-    size_t step_bytes = (size_t)kind.n_codes * (kind.kind == MATRIX_Q4 ? 32 : 64);
-    size_t tile_bytes = (size_t)n_blocks * (size_t)(size / step) * step_bytes;
-    const uint8_t *from[2];
-    const int8_t *terms = x->terms;
-    __m512 total[2];
-    for (int i = 0; i < kind.tiles; i++) {
-        from[i] = p->matrix->codes + (size_t)(run->tile + i) * tile_bytes;
-        total[i] = _mm512_setzero_ps();
-    }
-    for (int block = 0; block < n_blocks; block++, terms += size) {
+    const Matrix *m = p->matrix;
+    size_t tile_bytes = (size_t)m->form.n_blocks * block_bytes(kind);
+    const uint8_t *from = m->codes + (size_t)run->tile * tile_bytes;
+    __m512 first = _mm512_setzero_ps(), second = first, *total[2] = {&first, &second};
+    for (int block = 0; block < m->form.n_blocks; block++, from += block_bytes(kind)) {
         Group group = load_group(run, block, kind.tiles);
-        __m512i high[2], low[2], less_sum = _mm512_set1_epi32(x->less_sum[block]);
+        __m512i codes[2][8];
         for (int i = 0; i < kind.tiles; i++) {
-            high[i] = low[i] = _mm512_setzero_si512();
-            if (kind.offset == OFFSET_CONSTANT)
-                low[i] = _mm512_slli_epi32(less_sum, kind.kind == MATRIX_Q4 ? 3 : 7);
-            if (kind.offset == OFFSET_ZEROS)
-                low[i] = _mm512_mullo_epi32(group.zero[i], less_sum);
+            load_codes(from + (size_t)i * tile_bytes, kind, codes[i]);
+            for (size_t line = 0; line < block_bytes(kind); line += 64)
+                _mm_prefetch((const char *)from + (size_t)i * tile_bytes + PREFETCH + line, _MM_HINT_T0);
         }
-        for (int place = 0; place < size; place += step, terms += step)
-            for (int i = 0; i < kind.tiles; i++) {
-                __m512i codes[8];
-                load_codes(from[i], kind.kind, kind.n_codes, codes);
-                for (size_t line = 0; line < step_bytes; line += 64)
-                    _mm_prefetch((const char *)from[i] + PREFETCH + line, _MM_HINT_T0);
-                from[i] += step_bytes;
-#pragma GCC unroll 8
-                for (int j = 0; j < kind.n_codes; j++) {
-                    high[i] = _mm512_dpbusd_epi32(high[i], codes[j], broadcast_word(terms + 4 * j));
-                    low[i] = _mm512_dpbusd_epi32(low[i], codes[j], broadcast_word(terms + size + 4 * j));
-                }
-            }
-        for (int i = 0; i < kind.tiles; i++) {
-            __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]);
-            __m512 scale = _mm512_mul_ps(group.scale[i], _mm512_set1_ps(x->scale[block]));
-            total[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, total[i]);
-            if (kind.offset == OFFSET_MINS)
-                total[i] = _mm512_fmadd_ps(group.min[i], _mm512_set1_ps(x->scaled_sum[block]), total[i]);
-        }
+        add_block(codes, &group, p->quant, (size_t)block, kind, total);
     }
-    for (int i = 0; i < kind.tiles; i++)
-        _mm512_storeu_ps(p->out + (size_t)(run->tile + i) * TILE_ROWS, total[i]);
+    _mm512_storeu_ps(p->out + (size_t)run->tile * TILE_ROWS, first);
+    if (kind.tiles == 2)
+        _mm512_storeu_ps(p->out + (size_t)(run->tile + 1) * TILE_ROWS, second);
 }
 
 INLINE void run_kind(TileRun *run, const RunKind kind, const bool single)
 {
     if (single)
-        single_token(run, kind);
+        run_single(run, kind);
     else
-        run_matrix(run, kind);
+        run_batch(run, kind);
 }
 
 /* One copy of the loops for each kind of offset and size of block, so that they hold no question with one answer. */
@@ -251,10 +198,16 @@ INLINE void run_offset(TileRun *run, RunKind kind, const bool single)
 
 INLINE void run_q4(TileRun *run, const int tiles, const bool single)
 {
-    if (run->p->matrix->form.block >= 32)
+    switch (run->p->matrix->form.block) {
+    case 32:
         run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 8}, single);
-    else /* groups of 8, 16, 24: rare */
+        break;
+    case 16:
+        run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 4}, single);
+        break;
+    default:
         run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 2}, single);
+    }
 }
 
 INLINE void run_q8(TileRun *run, const int tiles, const bool single)

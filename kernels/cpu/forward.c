@@ -360,6 +360,8 @@ KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want wan
     for (int layer = 0; layer < loaded->shape.n_layers; layer++) {
         if (call && call->cancel && atomic_load_explicit(call->cancel, memory_order_relaxed))
             return KS_CANCELLED;
+        if (call && call->poll)
+            call->poll(call->arg);
         KStatus status = run_layer(&pass, layer, n);
         if (status != KS_OK)
             return status;

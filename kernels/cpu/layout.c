@@ -33,7 +33,7 @@ static size_t scale_bytes(DType type)
 
 /* ---- planning ---------------------------------------------------------------------------------------------------- */
 
-/* Integer sums run over the largest power of two up to 128 that divides the group; 8 is the least that words allow. */
+/* Integer sums run over the largest power of two up to 32 that divides the group; 8 is the least that words allow. */
 static int block_size(int group)
 {
     int block = BLOCK_MAX;

@@ -193,10 +193,8 @@ static inline uint32_t pointwise_quantise(const float *x, const Activations *to,
         float buffer[BLOCK_MAX];
         const float *input = block_inputs(x, form, block, buffer);
         size_t at = (size_t)block * (size_t)to->n_tokens + (size_t)token;
-        uint32_t largest = form->block == 32    ? quantise_block(input, 32, form->order, to, at)
-                           : form->block == 64  ? quantise_block(input, 64, form->order, to, at)
-                           : form->block == 128 ? quantise_block(input, 128, form->order, to, at)
-                                                : quantise_block(input, form->block, form->order, to, at);
+        uint32_t largest = form->block == 32 ? quantise_block(input, 32, form->order, to, at)
+                                             : quantise_block(input, form->block, form->order, to, at);
         worst = largest > worst ? largest : worst;
     }
     return worst;
