@@ -363,8 +363,6 @@ void gguf_meta_at(const Meta *meta, uint64_t i, Meta *out)
         str_of((const char *)at + array->count_bytes, (size_t)integer_at(at, array->count_bytes));
 }
 
-/* ---- metadata that other keys depend on ---- */
-
 static bool check_key(Cursor *c, const Gguf *gguf, const char *key, MetaType element,
                       uint64_t *count)
 {
