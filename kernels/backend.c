@@ -1,4 +1,5 @@
-/* The table of backends that this build has.  A new device is one row here and a folder beside cpu/. */
+/* The table of backends that this build has.  A new device is one row here and a folder beside
+ * cpu/. */
 #include "config.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 /* The table of number formats: how values lie in files and how they become floats.
  *
- * Everything here is plain C and slow: rows of an embedding, biases, norms and tests go through it.  Matrices have
- * kernels of their own in cpu/ and cuda/.  Block layouts: ggml-common.h of llama.cpp. */
+ * Everything here is plain C and slow: rows of an embedding, biases, norms and tests go through it.
+ * Matrices have kernels of their own in cpu/ and cuda/.  Block layouts: ggml-common.h of llama.cpp.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -76,10 +77,14 @@ static void q8_0_to_float(const void *src, float *dst, int64_t n)
 }
 
 static const DTypeInfo dtypes[DTYPE_COUNT] = {
-    [DTYPE_F32] = {"F32", 1, 4, f32_to_float},     [DTYPE_F16] = {"F16", 1, 2, f16_to_float},
-    [DTYPE_BF16] = {"BF16", 1, 2, bf16_to_float},  [DTYPE_F64] = {"F64", 1, 8, f64_to_float},
-    [DTYPE_I32] = {"I32", 1, 4, NULL},             [DTYPE_Q4_0] = {"Q4_0", 32, 18, q4_0_to_float},
-    [DTYPE_Q4_1] = {"Q4_1", 32, 20, q4_1_to_float}, [DTYPE_Q8_0] = {"Q8_0", 32, 34, q8_0_to_float},
+    [DTYPE_F32] = { "F32", 1, 4, f32_to_float },
+    [DTYPE_F16] = { "F16", 1, 2, f16_to_float },
+    [DTYPE_BF16] = { "BF16", 1, 2, bf16_to_float },
+    [DTYPE_F64] = { "F64", 1, 8, f64_to_float },
+    [DTYPE_I32] = { "I32", 1, 4, NULL },
+    [DTYPE_Q4_0] = { "Q4_0", 32, 18, q4_0_to_float },
+    [DTYPE_Q4_1] = { "Q4_1", 32, 20, q4_1_to_float },
+    [DTYPE_Q8_0] = { "Q8_0", 32, 34, q8_0_to_float },
 };
 
 const DTypeInfo *dtype_info(DType type)

@@ -1,4 +1,5 @@
-/* Sixteen-bit floats from unaligned memory, without the processor's help.  Exact, subnormal numbers included. */
+/* Sixteen-bit floats from unaligned memory, without the processor's help.  Exact, subnormal numbers
+ * included. */
 #ifndef KERNELS_HALF_H
 #define KERNELS_HALF_H
 
@@ -19,7 +20,8 @@ static inline uint32_t bits_of_float(float value)
     return bits;
 }
 
-/* IEEE binary16: the exponent and mantissa are moved into place and scaled by 2^112, which also makes subnormals right. */
+/* IEEE binary16: the exponent and mantissa are moved into place and scaled by 2^112, which also
+ * makes subnormals right. */
 static inline float half_to_float(uint16_t half)
 {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16;

@@ -1,8 +1,10 @@
-/* The seam between the engine and the arithmetic: every type that crosses it, and nothing else of ours.
+/* The seam between the engine and the arithmetic: every type that crosses it, and nothing else of
+ * ours.
  *
- * The unit is a whole forward pass over a loaded model, never a single operation: each backend owns its schedule
- * (cpu/forward.c, cuda/forward.cu) over its own kernels.  Kernels open no files, print nothing, translate nothing and
- * decide no policy; what goes wrong is a KStatus and a KFault, and the engine makes the sentence.
+ * The unit is a whole forward pass over a loaded model, never a single operation: each backend owns
+ * its schedule (cpu/forward.c, cuda/forward.cu) over its own kernels.  Kernels open no files, print
+ * nothing, translate nothing and decide no policy; what goes wrong is a KStatus and a KFault, and
+ * the engine makes the sentence.
  *
  * Threads: a Backend, what was loaded on it and its timelines are used by one thread at a time. */
 #ifndef KERNELS_KERNELS_H
@@ -20,7 +22,7 @@ typedef std::atomic<bool> KCancel;
 extern "C" {
 #endif
 
-/* ---- what happened ------------------------------------------------------------------------------------------- */
+/* ---- what happened ---- */
 
 typedef enum {
     KS_OK,
@@ -45,12 +47,14 @@ typedef struct {
     const KCancel *cancel;
     void (*progress)(void *arg, int done, int total); /* load: tensors; feed: tokens */
     void *arg;
-    /* load: the backend holds these bytes of the source in a form of its own and reads them no more (they may be dropped
-     * from memory, not unmapped).  Called on the calling thread. */
+    /* load: the backend holds these bytes of the source in a form of its own and reads them no more
+     * (they may be dropped from memory, not unmapped).  Called on the calling thread. */
     void (*copied)(void *arg, const void *data, size_t bytes);
+    /* feed, step: between layers where a layer takes long; on the calling thread. */
+    void (*poll)(void *arg);
 } KCall;
 
-/* ---- numbers as they lie in files ----------------------------------------------------------------------------- */
+/* ---- numbers as they lie in files ---- */
 
 typedef enum {
     DTYPE_F32,
@@ -68,25 +72,30 @@ typedef struct {
     const char *name;
     int block;       /* values a block */
     int block_bytes; /* bytes a block */
-    void (*to_float)(const void *src, float *dst, int64_t n); /* n: multiple of block; src may be unaligned */
+    /* n: a multiple of block; src may be unaligned */
+    void (*to_float)(const void *src, float *dst, int64_t n);
 } DTypeInfo;
 
 const DTypeInfo *dtype_info(DType type); /* dtype.c: one row a type; to_float is NULL for I32 */
 
-/* A matrix, rows x cols, row-major, rows contiguous.  data is borrowed (usually a mapped file), outlives what was
- * loaded from it, and MAY BE UNALIGNED.  data == NULL: absent. */
+/* A matrix, rows x cols, row-major, rows contiguous.  data is borrowed (usually a mapped file),
+ * outlives what was loaded from it, and MAY BE UNALIGNED.  data == NULL: absent. */
 typedef struct {
     DType dtype;
     int64_t rows, cols;
     const void *data;
 } Tensor;
 
-/* Packed 4-bit weights as a file holds them, described and validated by engine/quant.c (lengths, g_idx range, finite
- * scales), repacked by each backend.  W[k,n] = scale[g,n] * (q[k,n] - zero[g,n]), g = g_idx[k] or k / group_size. */
+/* Packed 4-bit weights as a file holds them, described and validated by engine/quant.c (lengths,
+ * g_idx range, finite scales), repacked by each backend.  W[k,n] = scale[g,n] * (q[k,n] -
+ * zero[g,n]), g = g_idx[k] or k / group_size. */
 typedef enum {
     PACK_NONE,
-    PACK_GPTQ, /* qweight I32 [K/8, N] packed along K, nibble j of word r = row 8r+j; qzeros I32 [G, N/8] packed along N */
-    PACK_AWQ   /* qweight I32 [K, N/8], qzeros I32 [G, N/8], nibble order 0,2,4,6,1,3,5,7 */
+    /* qweight I32 [K/8, N] packed along K, nibble j of word r = row 8r+j; qzeros I32 [G, N/8] along
+       N */
+    PACK_GPTQ,
+    /* qweight I32 [K, N/8], qzeros I32 [G, N/8], nibble order 0,2,4,6,1,3,5,7 */
+    PACK_AWQ
 } QuantPacking;
 
 typedef enum {
@@ -96,15 +105,15 @@ typedef enum {
 
 typedef struct {
     QuantPacking packing;
-    int bits; /* 4 */
+    int bits;       /* 4 */
     int group_size; /* > 0; K for a single group */
     int n_groups;   /* ceil(K / group_size) */
     QuantZero zero_rule;
-    DType scale_type;     /* F16, BF16 or F32 */
-    const void *qweight;  /* all pointers borrowed, may be unaligned */
+    DType scale_type;    /* F16, BF16 or F32 */
+    const void *qweight; /* all pointers borrowed, may be unaligned */
     const void *qzeros;
-    const void *scales;   /* [G, N] */
-    const void *g_idx;    /* I32 [K]; NULL when it is k / group_size */
+    const void *scales; /* [G, N] */
+    const void *g_idx;  /* I32 [K]; NULL when it is k / group_size */
 } QuantSource;
 
 /* y[n] = sum_k W[n,k] x[k] + bias[n].  Either dense or quant. */
@@ -116,7 +125,7 @@ typedef struct {
     Tensor bias;       /* rows = 1, cols = n_out; data NULL when there is none */
 } Linear;
 
-/* ---- a model -------------------------------------------------------------------------------------------------- */
+/* ---- a model ---- */
 
 typedef enum {
     ROPE_HALF,       /* pairs (i, i + d/2): Hugging Face layout */
@@ -126,36 +135,39 @@ typedef enum {
 typedef struct {
     int n_layers, hidden, n_heads, n_kv_heads, head_dim, intermediate;
     int n_vocab;  /* rows of the embedding and of the logits */
-    int n_tokens; /* the tokenizer's size: ids at or past it never come out of sampling; logits() gives -inf there */
+    int n_tokens; /* the tokenizer's size: ids at or past it never come out of sampling; logits()
+                     gives -inf there */
     int max_context;
     float rms_eps;
     RopePairing rope_pairing;
-    int rope_dims;              /* leading dimensions of a head that are rotated; even */
+    int rope_dims;               /* leading dimensions of a head that are rotated; even */
     const double *rope_inv_freq; /* [rope_dims / 2], scaling already folded in by the engine */
-    float rope_scale;           /* factor on cos and sin (YaRN); 1 otherwise */
-    int sliding_window;         /* 0: none */
-    bool has_qk_norm;           /* RMS norm over head_dim on q and k before rope (Qwen3) */
+    float rope_scale;            /* factor on cos and sin (YaRN); 1 otherwise */
+    int sliding_window;          /* 0: none */
+    bool has_qk_norm;            /* RMS norm over head_dim on q and k before rope (Qwen3) */
 } ModelShape;
 
 typedef struct {
-    Tensor attn_norm;              /* 1 x hidden */
-    Linear q, k, v, o;             /* (heads*head_dim, hidden), (kv*head_dim, hidden) x2, (hidden, heads*head_dim) */
-    Tensor q_norm, k_norm;         /* 1 x head_dim, or absent */
-    Tensor ffn_norm;               /* 1 x hidden */
-    Linear gate, up, down;         /* (intermediate, hidden) x2, (hidden, intermediate) */
+    Tensor attn_norm; /* 1 x hidden */
+    Linear q, k, v,
+        o; /* (heads*head_dim, hidden), (kv*head_dim, hidden) x2, (hidden, heads*head_dim) */
+    Tensor q_norm, k_norm; /* 1 x head_dim, or absent */
+    Tensor ffn_norm;       /* 1 x hidden */
+    Linear gate, up, down; /* (intermediate, hidden) x2, (hidden, intermediate) */
 } LayerWeights;
 
 typedef struct {
-    Tensor embedding;      /* n_vocab x hidden */
-    Tensor output_norm;    /* 1 x hidden */
-    Linear head;           /* n_vocab x hidden; a tied model's head.dense is its embedding */
+    Tensor embedding;           /* n_vocab x hidden */
+    Tensor output_norm;         /* 1 x hidden */
+    Linear head;                /* n_vocab x hidden; a tied model's head.dense is its embedding */
     const LayerWeights *layers; /* [n_layers] */
 } ModelWeights;
 
-/* ---- choosing a token ----------------------------------------------------------------------------------------- */
+/* ---- choosing a token ---- */
 
-/* One definition for every backend, in kernels/sample.h: repetition, frequency and presence penalties, then temperature,
- * top-k, top-p, min-p in Hugging Face's order; ties by lower id.  temperature 0 is argmax (after penalties). */
+/* One definition for every backend, in kernels/sample.h: repetition, frequency and presence
+ * penalties, then temperature, top-k, top-p, min-p in Hugging Face's order; ties by lower id.
+ * temperature 0 is argmax (after penalties). */
 typedef struct {
     float temperature;       /* >= 0 */
     int top_k;               /* 0: off */
@@ -170,7 +182,7 @@ typedef struct {
     int n_end_ids;
 } SampleSpec;
 
-/* ---- devices -------------------------------------------------------------------------------------------------- */
+/* ---- devices ---- */
 
 typedef enum {
     WANT_NONE, /* fill the cache only */
@@ -186,20 +198,23 @@ typedef enum {
 } TapPoint;
 
 typedef struct {
-    int threads;       /* CPU: 0 = one per physical core */
-    const char *isa;   /* CPU: NULL or "auto", "generic", "avx2", "avx512"; CUDA: decode driver, NULL or "auto" */
-    int device;        /* CUDA: ordinal */
+    int threads;     /* CPU: 0 = one per physical core */
+    const char *isa; /* CPU: NULL or "auto", "generic", "avx2", "avx512"; CUDA: decode driver, NULL
+                        or "auto" */
+    int device;      /* CUDA: ordinal */
     size_t memory_budget; /* bytes on the device; 0: what is free */
-    bool tap;          /* keep the activations of the last token of each feed for tap() */
+    bool tap;             /* keep the activations of the last token of each feed for tap() */
 } BackendOptions;
 
 typedef struct Backend Backend;
-typedef struct Loaded Loaded;     /* weights on a device; may be shared by several timelines */
-typedef struct Timeline Timeline; /* one sequence of tokens: its KV cache, its logits, the tokens themselves */
+typedef struct Loaded Loaded; /* weights on a device; may be shared by several timelines */
+typedef struct Timeline
+    Timeline; /* one sequence of tokens: its KV cache, its logits, the tokens themselves */
 
 typedef struct BackendOps {
     const char *name; /* "cpu", "cuda", "reference" */
-    /* KS_UNSUPPORTED with *why (static or in the ops' own storage, English) when this machine cannot. */
+    /* KS_UNSUPPORTED with *why (static or in the ops' own storage, English) when this machine
+     * cannot. */
     KStatus (*open)(const BackendOptions *, Backend **, const char **why);
     void (*close)(Backend *);
     /* One line for --version, bench and inspect: "avx512-vnni, 2 threads". */
@@ -212,17 +227,20 @@ typedef struct BackendOps {
     KStatus (*timeline_open)(Loaded *, int context, Timeline **);
     KStatus (*timeline_fork)(Timeline *, int keep, Timeline **);
     void (*timeline_close)(Timeline *);
-    /* Evaluates ids after what is there.  A token that step() sampled but did not evaluate is forgotten first.
-     * n >= 1; ids in [0, n_vocab).  On KS_CANCELLED the tokens before timeline_length() are in the cache. */
+    /* Evaluates ids after what is there.  A token that step() sampled but did not evaluate is
+     * forgotten first. n >= 1; ids in [0, n_vocab).  On KS_CANCELLED the tokens before
+     * timeline_length() are in the cache. */
     KStatus (*feed)(Timeline *, const int32_t *ids, int n, Want, const KCall *);
-    /* Up to max times: evaluates the pending token if there is one, then samples the next from the logits; that one
-     * is now pending (returned in ids, not in the cache).  Stops after an id of end_ids and on cancel between tokens
-     * (KS_CANCELLED with *n tokens valid).  Needs logits: feed with WANT_LAST or WANT_ALL before. */
+    /* Up to max times: evaluates the pending token if there is one, then samples the next from the
+     * logits; that one is now pending (returned in ids, not in the cache).  Stops after an id of
+     * end_ids and on cancel between tokens (KS_CANCELLED with *n tokens valid).  Needs logits: feed
+     * with WANT_LAST or WANT_ALL before. */
     KStatus (*step)(Timeline *, const SampleSpec *, int max, int32_t *ids, int *n, const KCall *);
     /* After feed(WANT_LAST) or step: n_vocab floats.  After WANT_ALL: n x n_vocab. */
     KStatus (*logits)(Timeline *, float *out);
-    KStatus (*rewind)(Timeline *, int keep); /* logits are gone afterwards, also when keep is the length */
-    int (*length)(const Timeline *);         /* tokens in the cache */
+    KStatus (*rewind)(Timeline *,
+                      int keep);     /* logits are gone afterwards, also when keep is the length */
+    int (*length)(const Timeline *); /* tokens in the cache */
     size_t (*saved_bytes)(const Timeline *, int n); /* bytes of n positions as save() writes them */
     KStatus (*save)(Timeline *, int from, int n, void *out);
     KStatus (*restore)(Timeline *, int from, int n, const int32_t *ids, const void *in);
@@ -231,12 +249,20 @@ typedef struct BackendOps {
 } BackendOps;
 
 /* Each backend's structs start with these, so that the wrappers below can find the table. */
-struct Backend { const BackendOps *ops; };
-struct Loaded { const BackendOps *ops; Backend *backend; };
-struct Timeline { const BackendOps *ops; Loaded *loaded; };
+struct Backend {
+    const BackendOps *ops;
+};
+struct Loaded {
+    const BackendOps *ops;
+    Backend *backend;
+};
+struct Timeline {
+    const BackendOps *ops;
+    Loaded *loaded;
+};
 
-/* backend.c: the table of backends that this build has, best first ("cuda", "cpu"); the float64 reference is in the
- * table for tests and is never chosen by itself. */
+/* backend.c: the table of backends that this build has, best first ("cuda", "cpu"); the float64
+ * reference is in the table for tests and is never chosen by itself. */
 const BackendOps *const *backend_table(int *n);
 const BackendOps *backend_find(const char *name); /* NULL if this build lacks it */
 

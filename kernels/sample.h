@@ -1,16 +1,21 @@
 /* Choosing the next token: the one definition, for every device (C and CUDA).
  *
- * Order, as in Hugging Face: repetition, frequency and presence penalties; temperature; top-k; top-p; min-p; a draw.
- *   - Only ids below n_tokens take part.  If penalties leave nothing finite, the best raw logit is taken.
- *   - Candidates are ordered by (logit descending, id ascending); top-k keeps exactly k of that order.
- *   - Weights are 2^((logit - best) * log2(e) / temperature), rounded to whole multiples of 2^-32 (sample_weight), so that
- *     sums in double are exact and do not depend on their order.
- *   - top-p keeps a candidate while the weights before it sum to less than p of the total, and always the first.
+ * Order, as in Hugging Face: repetition, frequency and presence penalties; temperature; top-k;
+ * top-p; min-p; a draw.
+ *   - Only ids below n_tokens take part.  If penalties leave nothing finite, the best raw logit is
+ * taken.
+ *   - Candidates are ordered by (logit descending, id ascending); top-k keeps exactly k of that
+ * order.
+ *   - Weights are 2^((logit - best) * log2(e) / temperature), rounded to whole multiples of 2^-32
+ * (sample_weight), so that sums in double are exact and do not depend on their order.
+ *   - top-p keeps a candidate while the weights before it sum to less than p of the total, and
+ * always the first.
  *   - min-p then keeps weights of at least min_p times the first.
  *   - The draw: the first candidate whose sum including itself exceeds random * (sum of the kept).
  * Random numbers are a function of (seed, position of the token in its timeline).
  *
- * Products and sums are rounded one by one: compile with -ffp-contract=off; device code goes through the intrinsics. */
+ * Products and sums are rounded one by one: compile with -ffp-contract=off; device code goes
+ * through the intrinsics. */
 #ifndef KERNELS_SAMPLE_H
 #define KERNELS_SAMPLE_H
 
@@ -23,15 +28,39 @@
 #endif
 
 #ifdef __CUDA_ARCH__
-SAMPLE_FN float sample_mul(float a, float b) { return __fmul_rn(a, b); }
-SAMPLE_FN float sample_add(float a, float b) { return __fadd_rn(a, b); }
-SAMPLE_FN double sample_mul_double(double a, double b) { return __dmul_rn(a, b); }
-SAMPLE_FN double sample_add_double(double a, double b) { return __dadd_rn(a, b); }
+SAMPLE_FN float sample_mul(float a, float b)
+{
+    return __fmul_rn(a, b);
+}
+SAMPLE_FN float sample_add(float a, float b)
+{
+    return __fadd_rn(a, b);
+}
+SAMPLE_FN double sample_mul_double(double a, double b)
+{
+    return __dmul_rn(a, b);
+}
+SAMPLE_FN double sample_add_double(double a, double b)
+{
+    return __dadd_rn(a, b);
+}
 #else
-SAMPLE_FN float sample_mul(float a, float b) { return a * b; }
-SAMPLE_FN float sample_add(float a, float b) { return a + b; }
-SAMPLE_FN double sample_mul_double(double a, double b) { return a * b; }
-SAMPLE_FN double sample_add_double(double a, double b) { return a + b; }
+SAMPLE_FN float sample_mul(float a, float b)
+{
+    return a * b;
+}
+SAMPLE_FN float sample_add(float a, float b)
+{
+    return a + b;
+}
+SAMPLE_FN double sample_mul_double(double a, double b)
+{
+    return a * b;
+}
+SAMPLE_FN double sample_add_double(double a, double b)
+{
+    return a + b;
+}
 #endif
 
 /* The weight of the best candidate. */
@@ -80,13 +109,16 @@ SAMPLE_FN float sample_penalise(float logit, int count, const SampleSpec *spec)
 
 SAMPLE_FN bool sample_has_penalty(const SampleSpec *spec)
 {
-    return spec->repeat_penalty != 1.0f || spec->frequency_penalty != 0 || spec->presence_penalty != 0;
+    return spec->repeat_penalty != 1.0f || spec->frequency_penalty != 0 ||
+           spec->presence_penalty != 0;
 }
 
 /* The first of the last tokens that penalties look at. */
 SAMPLE_FN int sample_window_begin(const SampleSpec *spec, int n_history)
 {
-    return spec->repeat_window > 0 && spec->repeat_window < n_history ? n_history - spec->repeat_window : 0;
+    return spec->repeat_window > 0 && spec->repeat_window < n_history
+               ? n_history - spec->repeat_window
+               : 0;
 }
 
 /* log2(e) / temperature, bounded so that 0 times it stays 0. */
@@ -120,7 +152,8 @@ SAMPLE_FN double sample_weight(float logit, float best, float sharpness)
         return 0;
     if (y == 0)
         return SAMPLE_ONE;
-    return (double)(int64_t)sample_add_double(sample_mul_double((double)sample_exp2(y), SAMPLE_ONE), 0.5);
+    return (double)(int64_t)sample_add_double(sample_mul_double((double)sample_exp2(y), SAMPLE_ONE),
+                                              0.5);
 }
 
 /* Whether a stands before b in the order of candidates. */
@@ -129,7 +162,8 @@ SAMPLE_FN bool sample_before(SampleCandidate a, SampleCandidate b)
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 }
 
-/* Puts heap[i] where it belongs below; the root is the first of the order, or the last where last_on_top. */
+/* Puts heap[i] where it belongs below; the root is the first of the order, or the last where
+ * last_on_top. */
 SAMPLE_FN void sample_sift(SampleCandidate *heap, int n, int i, bool last_on_top)
 {
     SampleCandidate moved = heap[i];
@@ -189,7 +223,8 @@ SAMPLE_FN SampleCandidate sample_pop(SampleCandidate *heap, int n_left)
 }
 
 /* top-p, min-p and the draw over n candidates, whose best logit is `best`. */
-SAMPLE_FN int32_t sample_draw(SampleCandidate *candidate, int n, float best, const SampleSpec *spec, double random)
+SAMPLE_FN int32_t sample_draw(SampleCandidate *candidate, int n, float best, const SampleSpec *spec,
+                              double random)
 {
     float sharpness = sample_sharpness(spec->temperature);
     double total = 0, sum = 0;
@@ -220,8 +255,8 @@ SAMPLE_FN int32_t sample_draw(SampleCandidate *candidate, int n, float best, con
 }
 
 /* Fills scratch->candidate with the logits after penalties; false when one became NaN or +inf. */
-SAMPLE_FN bool sample_candidates(const float *logits, int n_tokens, const int32_t *history, int n_history,
-                                 const SampleSpec *spec, SampleScratch *scratch)
+SAMPLE_FN bool sample_candidates(const float *logits, int n_tokens, const int32_t *history,
+                                 int n_history, const SampleSpec *spec, SampleScratch *scratch)
 {
     bool ok = true;
     int begin = sample_has_penalty(spec) ? sample_window_begin(spec, n_history) : n_history;
@@ -244,10 +279,11 @@ SAMPLE_FN bool sample_candidates(const float *logits, int n_tokens, const int32_
     return ok;
 }
 
-/* The next id, or -1 when a logit is NaN or +inf (KS_NAN).  logits: at least n_tokens, n_tokens >= 1; history: the tokens
- * of the timeline; position: where the new token will stand. */
-SAMPLE_FN int32_t sample_pick(const float *logits, int n_tokens, const int32_t *history, int n_history,
-                              const SampleSpec *spec, uint64_t position, SampleScratch *scratch)
+/* The next id, or -1 when a logit is NaN or +inf (KS_NAN).  logits: at least n_tokens, n_tokens >=
+ * 1; history: the tokens of the timeline; position: where the new token will stand. */
+SAMPLE_FN int32_t sample_pick(const float *logits, int n_tokens, const int32_t *history,
+                              int n_history, const SampleSpec *spec, uint64_t position,
+                              SampleScratch *scratch)
 {
     int32_t raw_best = sample_argmax(logits, n_tokens);
     if (raw_best < 0 || (spec->temperature <= 0 && !sample_has_penalty(spec)))
@@ -263,7 +299,8 @@ SAMPLE_FN int32_t sample_pick(const float *logits, int n_tokens, const int32_t *
     if (spec->temperature <= 0)
         return best.id;
     int n = sample_top_k(scratch->candidate, n_tokens, spec->top_k);
-    return sample_draw(scratch->candidate, n, best.logit, spec, sample_random(spec->seed, position));
+    return sample_draw(scratch->candidate, n, best.logit, spec,
+                       sample_random(spec->seed, position));
 }
 
 #endif

@@ -1,5 +1,6 @@
-/* Whole forward passes on small random models: the CPU backend against the float64 reference over a zoo of formats and
- * shapes, the same bits over instruction sets, threads and splits, and everything else that a timeline can do. */
+/* Whole forward passes on small random models: the CPU backend against the float64 reference over a
+ * zoo of formats and shapes, the same bits over instruction sets, threads and splits, and
+ * everything else that a timeline can do. */
 #include "config.h"
 
 #include <math.h>
@@ -18,59 +19,240 @@ enum { CONTEXT = 700 };
 
 /* What the fields left out mean: see TinySpec. */
 static const TinySpec zoo[] = {
-    {.name = "f32", .hidden = 64, .n_heads = 4, .head_dim = 16, .intermediate = 160, .n_vocab = 131},
-    {.name = "f16 tied, grouped heads, odd rows", .hidden = 72, .n_heads = 6, .n_kv_heads = 2, .head_dim = 12,
-     .intermediate = 100, .n_vocab = 77, .dtype = DTYPE_F16, .head_dtype = DTYPE_F16, .unaligned = true},
-    {.name = "bf16 untied, bias, interleaved", .hidden = 96, .n_heads = 3, .n_kv_heads = 1, .head_dim = 32,
-     .intermediate = 112, .n_vocab = 97, .dtype = DTYPE_BF16, .head_dtype = DTYPE_BF16, .untied = true, .bias = true,
-     .interleaved = true},
-    {.name = "q4_0, q8_0 head", .hidden = 96, .n_heads = 4, .n_kv_heads = 2, .head_dim = 24, .intermediate = 160,
-     .n_vocab = 203, .dtype = DTYPE_Q4_0, .head_dtype = DTYPE_Q8_0, .interleaved = true, .unaligned = true},
-    {.name = "q4_1, q8_0 head", .hidden = 64, .n_heads = 2, .head_dim = 32, .intermediate = 96, .n_vocab = 99,
-     .dtype = DTYPE_Q4_1, .head_dtype = DTYPE_Q8_0},
-    {.name = "q8_0", .hidden = 64, .n_heads = 2, .n_kv_heads = 1, .head_dim = 32, .intermediate = 96, .n_vocab = 64,
-     .dtype = DTYPE_Q8_0, .head_dtype = DTYPE_F16, .untied = true},
-    {.name = "q4_0 everywhere", .hidden = 64, .n_heads = 2, .head_dim = 32, .intermediate = 96, .n_vocab = 64,
-     .dtype = DTYPE_Q4_0, .head_dtype = DTYPE_Q4_0},
-    {.name = "gptq g128 sym", .hidden = 256, .n_heads = 8, .n_kv_heads = 2, .head_dim = 32, .intermediate = 384,
-     .n_vocab = 321, .packing = TINY_GPTQ, .group_size = 128, .scale_type = DTYPE_F16, .head_dtype = DTYPE_F16,
-     .untied = true, .unaligned = true},
-    {.name = "gptq g128 act-order, bias", .hidden = 256, .n_heads = 4, .head_dim = 64, .intermediate = 384, .n_vocab = 111,
-     .packing = TINY_GPTQ, .group_size = 128, .scale_type = DTYPE_F16, .act_order = true, .bias = true, .untied = true},
-    {.name = "gptq g64 act-order of each its own", .hidden = 192, .n_heads = 3, .head_dim = 64, .intermediate = 320,
-     .n_vocab = 100, .packing = TINY_GPTQ, .group_size = 64, .scale_type = DTYPE_F16, .act_order = true, .own_order = true,
-     .asymmetric = true},
-    {.name = "gptq g32 asym v1", .hidden = 96, .n_heads = 3, .n_kv_heads = 1, .head_dim = 32, .intermediate = 160,
-     .n_vocab = 90, .packing = TINY_GPTQ, .group_size = 32, .scale_type = DTYPE_F16, .asymmetric = true},
-    {.name = "gptq g32 asym v2, bf16 scales", .hidden = 96, .n_heads = 3, .head_dim = 32, .intermediate = 160,
-     .n_vocab = 90, .packing = TINY_GPTQ, .group_size = 32, .scale_type = DTYPE_BF16, .asymmetric = true, .as_stored = true},
-    {.name = "gptq g16", .hidden = 80, .n_heads = 5, .head_dim = 16, .intermediate = 112, .n_vocab = 90,
-     .packing = TINY_GPTQ, .group_size = 16, .scale_type = DTYPE_F32, .asymmetric = true},
-    {.name = "gptq one group", .hidden = 192, .n_heads = 3, .head_dim = 64, .intermediate = 264, .n_vocab = 90,
-     .packing = TINY_GPTQ, .scale_type = DTYPE_F16},
-    {.name = "gptq g128 with a last group cut off", .hidden = 200, .n_heads = 5, .head_dim = 40, .intermediate = 328,
-     .n_vocab = 90, .packing = TINY_GPTQ, .group_size = 128, .scale_type = DTYPE_F16, .asymmetric = true},
-    {.name = "gptq g128 cut off, act-order", .hidden = 200, .n_heads = 5, .head_dim = 40, .intermediate = 328,
-     .n_vocab = 90, .packing = TINY_GPTQ, .group_size = 128, .scale_type = DTYPE_F16, .act_order = true},
-    {.name = "gptq odd groups of 20", .hidden = 80, .n_heads = 2, .head_dim = 40, .intermediate = 120, .n_vocab = 90,
-     .packing = TINY_GPTQ, .group_size = 20, .scale_type = DTYPE_F16, .asymmetric = true},
-    {.name = "awq g128", .hidden = 256, .n_heads = 4, .n_kv_heads = 2, .head_dim = 64, .intermediate = 384, .n_vocab = 90,
-     .packing = TINY_AWQ, .group_size = 128, .scale_type = DTYPE_F16, .asymmetric = true, .unaligned = true},
-    {.name = "awq g64, 24 outputs", .hidden = 64, .n_heads = 3, .n_kv_heads = 1, .head_dim = 24, .intermediate = 64,
-     .n_vocab = 90, .packing = TINY_AWQ, .group_size = 64, .scale_type = DTYPE_F16, .asymmetric = true},
-    {.name = "q/k norm", .hidden = 64, .n_heads = 4, .n_kv_heads = 2, .head_dim = 32, .intermediate = 96, .n_vocab = 80,
-     .dtype = DTYPE_F16, .qk_norm = true},
-    {.name = "partial rotary", .hidden = 64, .n_heads = 2, .head_dim = 32, .intermediate = 96, .n_vocab = 80,
-     .dtype = DTYPE_F16, .rope_dims = 12},
-    {.name = "sliding window", .hidden = 64, .n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .intermediate = 96,
-     .n_vocab = 80, .dtype = DTYPE_F16, .sliding_window = 40},
-    {.name = "many heads of one KV head, head of 2", .hidden = 64, .n_heads = 34, .n_kv_heads = 1, .head_dim = 2,
-     .intermediate = 64, .n_vocab = 80, .dtype = DTYPE_BF16},
+    { .name = "f32",
+      .hidden = 64,
+      .n_heads = 4,
+      .head_dim = 16,
+      .intermediate = 160,
+      .n_vocab = 131 },
+    { .name = "f16 tied, grouped heads, odd rows",
+      .hidden = 72,
+      .n_heads = 6,
+      .n_kv_heads = 2,
+      .head_dim = 12,
+      .intermediate = 100,
+      .n_vocab = 77,
+      .dtype = DTYPE_F16,
+      .head_dtype = DTYPE_F16,
+      .unaligned = true },
+    { .name = "bf16 untied, bias, interleaved",
+      .hidden = 96,
+      .n_heads = 3,
+      .n_kv_heads = 1,
+      .head_dim = 32,
+      .intermediate = 112,
+      .n_vocab = 97,
+      .dtype = DTYPE_BF16,
+      .head_dtype = DTYPE_BF16,
+      .untied = true,
+      .bias = true,
+      .interleaved = true },
+    { .name = "q4_0, q8_0 head",
+      .hidden = 96,
+      .n_heads = 4,
+      .n_kv_heads = 2,
+      .head_dim = 24,
+      .intermediate = 160,
+      .n_vocab = 203,
+      .dtype = DTYPE_Q4_0,
+      .head_dtype = DTYPE_Q8_0,
+      .interleaved = true,
+      .unaligned = true },
+    { .name = "q4_1, q8_0 head",
+      .hidden = 64,
+      .n_heads = 2,
+      .head_dim = 32,
+      .intermediate = 96,
+      .n_vocab = 99,
+      .dtype = DTYPE_Q4_1,
+      .head_dtype = DTYPE_Q8_0 },
+    { .name = "q8_0",
+      .hidden = 64,
+      .n_heads = 2,
+      .n_kv_heads = 1,
+      .head_dim = 32,
+      .intermediate = 96,
+      .n_vocab = 64,
+      .dtype = DTYPE_Q8_0,
+      .head_dtype = DTYPE_F16,
+      .untied = true },
+    { .name = "q4_0 everywhere",
+      .hidden = 64,
+      .n_heads = 2,
+      .head_dim = 32,
+      .intermediate = 96,
+      .n_vocab = 64,
+      .dtype = DTYPE_Q4_0,
+      .head_dtype = DTYPE_Q4_0 },
+    { .name = "gptq g128 sym",
+      .hidden = 256,
+      .n_heads = 8,
+      .n_kv_heads = 2,
+      .head_dim = 32,
+      .intermediate = 384,
+      .n_vocab = 321,
+      .packing = TINY_GPTQ,
+      .group_size = 128,
+      .scale_type = DTYPE_F16,
+      .head_dtype = DTYPE_F16,
+      .untied = true,
+      .unaligned = true },
+    { .name = "gptq g128 act-order, bias",
+      .hidden = 256,
+      .n_heads = 4,
+      .head_dim = 64,
+      .intermediate = 384,
+      .n_vocab = 111,
+      .packing = TINY_GPTQ,
+      .group_size = 128,
+      .scale_type = DTYPE_F16,
+      .act_order = true,
+      .bias = true,
+      .untied = true },
+    { .name = "gptq g64 act-order of each its own",
+      .hidden = 192,
+      .n_heads = 3,
+      .head_dim = 64,
+      .intermediate = 320,
+      .n_vocab = 100,
+      .packing = TINY_GPTQ,
+      .group_size = 64,
+      .scale_type = DTYPE_F16,
+      .act_order = true,
+      .own_order = true,
+      .asymmetric = true },
+    { .name = "gptq g32 asym v1",
+      .hidden = 96,
+      .n_heads = 3,
+      .n_kv_heads = 1,
+      .head_dim = 32,
+      .intermediate = 160,
+      .n_vocab = 90,
+      .packing = TINY_GPTQ,
+      .group_size = 32,
+      .scale_type = DTYPE_F16,
+      .asymmetric = true },
+    { .name = "gptq g32 asym v2, bf16 scales",
+      .hidden = 96,
+      .n_heads = 3,
+      .head_dim = 32,
+      .intermediate = 160,
+      .n_vocab = 90,
+      .packing = TINY_GPTQ,
+      .group_size = 32,
+      .scale_type = DTYPE_BF16,
+      .asymmetric = true,
+      .as_stored = true },
+    { .name = "gptq g16",
+      .hidden = 80,
+      .n_heads = 5,
+      .head_dim = 16,
+      .intermediate = 112,
+      .n_vocab = 90,
+      .packing = TINY_GPTQ,
+      .group_size = 16,
+      .scale_type = DTYPE_F32,
+      .asymmetric = true },
+    { .name = "gptq one group",
+      .hidden = 192,
+      .n_heads = 3,
+      .head_dim = 64,
+      .intermediate = 264,
+      .n_vocab = 90,
+      .packing = TINY_GPTQ,
+      .scale_type = DTYPE_F16 },
+    { .name = "gptq g128 with a last group cut off",
+      .hidden = 200,
+      .n_heads = 5,
+      .head_dim = 40,
+      .intermediate = 328,
+      .n_vocab = 90,
+      .packing = TINY_GPTQ,
+      .group_size = 128,
+      .scale_type = DTYPE_F16,
+      .asymmetric = true },
+    { .name = "gptq g128 cut off, act-order",
+      .hidden = 200,
+      .n_heads = 5,
+      .head_dim = 40,
+      .intermediate = 328,
+      .n_vocab = 90,
+      .packing = TINY_GPTQ,
+      .group_size = 128,
+      .scale_type = DTYPE_F16,
+      .act_order = true },
+    { .name = "gptq odd groups of 20",
+      .hidden = 80,
+      .n_heads = 2,
+      .head_dim = 40,
+      .intermediate = 120,
+      .n_vocab = 90,
+      .packing = TINY_GPTQ,
+      .group_size = 20,
+      .scale_type = DTYPE_F16,
+      .asymmetric = true },
+    { .name = "awq g128",
+      .hidden = 256,
+      .n_heads = 4,
+      .n_kv_heads = 2,
+      .head_dim = 64,
+      .intermediate = 384,
+      .n_vocab = 90,
+      .packing = TINY_AWQ,
+      .group_size = 128,
+      .scale_type = DTYPE_F16,
+      .asymmetric = true,
+      .unaligned = true },
+    { .name = "awq g64, 24 outputs",
+      .hidden = 64,
+      .n_heads = 3,
+      .n_kv_heads = 1,
+      .head_dim = 24,
+      .intermediate = 64,
+      .n_vocab = 90,
+      .packing = TINY_AWQ,
+      .group_size = 64,
+      .scale_type = DTYPE_F16,
+      .asymmetric = true },
+    { .name = "q/k norm",
+      .hidden = 64,
+      .n_heads = 4,
+      .n_kv_heads = 2,
+      .head_dim = 32,
+      .intermediate = 96,
+      .n_vocab = 80,
+      .dtype = DTYPE_F16,
+      .qk_norm = true },
+    { .name = "partial rotary",
+      .hidden = 64,
+      .n_heads = 2,
+      .head_dim = 32,
+      .intermediate = 96,
+      .n_vocab = 80,
+      .dtype = DTYPE_F16,
+      .rope_dims = 12 },
+    { .name = "sliding window",
+      .hidden = 64,
+      .n_heads = 4,
+      .n_kv_heads = 2,
+      .head_dim = 16,
+      .intermediate = 96,
+      .n_vocab = 80,
+      .dtype = DTYPE_F16,
+      .sliding_window = 40 },
+    { .name = "many heads of one KV head, head of 2",
+      .hidden = 64,
+      .n_heads = 34,
+      .n_kv_heads = 1,
+      .head_dim = 2,
+      .intermediate = 64,
+      .n_vocab = 80,
+      .dtype = DTYPE_BF16 },
 };
 
 enum { N_ZOO = sizeof zoo / sizeof *zoo };
 
-/* ---- a model on a backend ------------------------------------------------------------------------------------------ */
+/* ---- a model on a backend ---- */
 
 typedef struct {
     const BackendOps *ops;
@@ -80,15 +262,17 @@ typedef struct {
     int n_vocab;
 } Rig;
 
-static Rig rig_open(TinyModel *model, const char *backend, const char *isa, int threads, int context)
+static Rig rig_open(TinyModel *model, const char *backend, const char *isa, int threads,
+                    int context)
 {
-    Rig rig = {.ops = backend_find(backend), .n_vocab = tiny_shape(model)->n_vocab};
-    BackendOptions options = {.threads = threads, .isa = isa, .tap = true};
+    Rig rig = { .ops = backend_find(backend), .n_vocab = tiny_shape(model)->n_vocab };
+    BackendOptions options = { .threads = threads, .isa = isa, .tap = true };
     const char *why = "";
     assert_non_null(rig.ops);
     if (rig.ops->open(&options, &rig.backend, &why) == KS_UNSUPPORTED)
-        return (Rig){0};
-    KStatus status = rig.ops->load(rig.backend, tiny_shape(model), tiny_weights(model), NULL, &rig.loaded);
+        return (Rig){ 0 };
+    KStatus status =
+        rig.ops->load(rig.backend, tiny_shape(model), tiny_weights(model), NULL, &rig.loaded);
     if (status != KS_OK)
         fail_msg("load: %s", rig.ops->fault(rig.backend)->what);
     assert_int_equal(rig.ops->timeline_open(rig.loaded, context, &rig.timeline), KS_OK);
@@ -140,17 +324,19 @@ static double relative_error(const float *got, const float *want, int n)
     return sqrt(difference / norm);
 }
 
-/* ---- tests --------------------------------------------------------------------------------------------------------- */
+/* ---- tests ---- */
 
 static void logits_stay_close_to_the_float64_reference(void **state)
 {
     (void)state;
     for (int i = 0; i < N_ZOO; i++) {
         TinyModel *model = tiny_new(&zoo[i], 7 + (uint64_t)i);
-        Rig cpu = rig_open(model, "cpu", NULL, 2, CONTEXT), reference = rig_open(model, "reference", NULL, 1, CONTEXT);
+        Rig cpu = rig_open(model, "cpu", NULL, 2, CONTEXT),
+            reference = rig_open(model, "reference", NULL, 1, CONTEXT);
         int n = 70, n_vocab = cpu.n_vocab;
         int32_t *ids = random_ids(n, n_vocab, 3);
-        float *got = malloc((size_t)n * (size_t)n_vocab * sizeof *got), *want = malloc((size_t)n * (size_t)n_vocab * sizeof *want);
+        float *got = malloc((size_t)n * (size_t)n_vocab * sizeof *got),
+              *want = malloc((size_t)n * (size_t)n_vocab * sizeof *want);
         rig_feed(&cpu, ids, n, WANT_ALL);
         rig_feed(&reference, ids, n, WANT_ALL);
         assert_int_equal(cpu.ops->logits(cpu.timeline, got), KS_OK);
@@ -172,10 +358,12 @@ static void every_layer_stays_close_to_the_reference(void **state)
 {
     (void)state;
     TinyModel *model = tiny_new(&zoo[8], 5);
-    Rig cpu = rig_open(model, "cpu", NULL, 1, CONTEXT), reference = rig_open(model, "reference", NULL, 1, CONTEXT);
+    Rig cpu = rig_open(model, "cpu", NULL, 1, CONTEXT),
+        reference = rig_open(model, "reference", NULL, 1, CONTEXT);
     int hidden = tiny_shape(model)->hidden;
     int32_t *ids = random_ids(9, cpu.n_vocab, 3);
-    float *got = malloc((size_t)hidden * sizeof *got), *want = malloc((size_t)hidden * sizeof *want);
+    float *got = malloc((size_t)hidden * sizeof *got),
+          *want = malloc((size_t)hidden * sizeof *want);
     rig_feed(&cpu, ids, 9, WANT_NONE);
     rig_feed(&reference, ids, 9, WANT_NONE);
     for (int layer = 0; layer < tiny_shape(model)->n_layers; layer++)
@@ -200,8 +388,10 @@ typedef struct {
 
 static void bits_do_not_depend_on_instruction_set_threads_or_split(void **state)
 {
-    static const Variant variants[] = {{"generic", 1, 1000}, {"generic", 2, 7},  {"avx2", 1, 1000}, {"avx2", 3, 5},
-                                       {"avx512", 1, 1000},  {"avx512", 2, 1},   {"avx512", 3, 13}, {"avx512", 2, 64}};
+    static const Variant variants[] = { { "generic", 1, 1000 }, { "generic", 2, 7 },
+                                        { "avx2", 1, 1000 },    { "avx2", 3, 5 },
+                                        { "avx512", 1, 1000 },  { "avx512", 2, 1 },
+                                        { "avx512", 3, 13 },    { "avx512", 2, 64 } };
     (void)state;
     for (int i = 0; i < N_ZOO; i++) {
         TinyModel *model = tiny_new(&zoo[i], 7 + (uint64_t)i);
@@ -214,8 +404,8 @@ static void bits_do_not_depend_on_instruction_set_threads_or_split(void **state)
                 continue;
             float *logits = rig_logits(&rig, ids, n, variants[j].piece);
             if (expected && memcmp(expected, logits, (size_t)rig.n_vocab * sizeof *logits) != 0)
-                fail_msg("%s: %s, %d threads, pieces of %d: other bits", zoo[i].name, variants[j].isa,
-                         variants[j].threads, variants[j].piece);
+                fail_msg("%s: %s, %d threads, pieces of %d: other bits", zoo[i].name,
+                         variants[j].isa, variants[j].threads, variants[j].piece);
             rig_close(&rig);
             if (expected)
                 free(logits);
@@ -258,7 +448,8 @@ static void a_rewound_timeline_computes_the_same(void **state)
     TinyModel *model = tiny_new(&zoo[10], 1);
     Rig rig = rig_open(model, "cpu", NULL, 2, CONTEXT);
     int32_t *ids = random_ids(300, rig.n_vocab, 8), *other = random_ids(300, rig.n_vocab, 9);
-    float *cold = rig_logits(&rig, ids, 300, 300), *warm = malloc((size_t)rig.n_vocab * sizeof *warm);
+    float *cold = rig_logits(&rig, ids, 300, 300),
+          *warm = malloc((size_t)rig.n_vocab * sizeof *warm);
     assert_int_equal(rig.ops->rewind(rig.timeline, 20), KS_OK);
     rig_feed(&rig, other, 280, WANT_NONE);
     assert_int_equal(rig.ops->rewind(rig.timeline, 20), KS_OK);
@@ -281,7 +472,8 @@ static void forks_share_the_past_and_part_afterwards(void **state)
     TinyModel *model = tiny_new(&zoo[1], 1);
     Rig rig = rig_open(model, "cpu", NULL, 1, CONTEXT);
     int32_t *ids = random_ids(600, rig.n_vocab, 8), *other = random_ids(600, rig.n_vocab, 9);
-    float *expected = rig_logits(&rig, ids, 600, 600), *got = malloc((size_t)rig.n_vocab * sizeof *got);
+    float *expected = rig_logits(&rig, ids, 600, 600),
+          *got = malloc((size_t)rig.n_vocab * sizeof *got);
     Timeline *first = rig.timeline, *fork = NULL;
     assert_int_equal(rig.ops->timeline_fork(first, 601, &fork), KS_RANGE);
     assert_int_equal(rig.ops->timeline_fork(first, 400, &fork), KS_OK);
@@ -311,14 +503,15 @@ static void forks_share_the_past_and_part_afterwards(void **state)
 
 static void saved_positions_come_back(void **state)
 {
-    static const char *const names[] = {"cpu", "reference"};
+    static const char *const names[] = { "cpu", "reference" };
     (void)state;
     for (int i = 0; i < 2; i++) {
         TinyModel *model = tiny_new(&zoo[2], 1);
         Rig rig = rig_open(model, names[i], NULL, 2, CONTEXT);
         int n = i == 0 ? 300 : 30;
         int32_t *ids = random_ids(n, rig.n_vocab, 8);
-        float *expected = rig_logits(&rig, ids, n, n), *got = malloc((size_t)rig.n_vocab * sizeof *got);
+        float *expected = rig_logits(&rig, ids, n, n),
+              *got = malloc((size_t)rig.n_vocab * sizeof *got);
         uint8_t *saved = malloc(rig.ops->saved_bytes(rig.timeline, n - 11));
         assert_int_equal(rig.ops->save(rig.timeline, 0, n + 1, saved), KS_RANGE);
         assert_int_equal(rig.ops->save(rig.timeline, 10, n - 11, saved), KS_OK);
@@ -350,7 +543,7 @@ static void stepping_samples_and_evaluates(void **state)
     spec.n_tokens = 150; /* of 203 rows */
     TinyModel *model = tiny_new(&spec, 1);
     Rig rig = rig_open(model, "cpu", NULL, 2, 40);
-    SampleSpec greedy = {.top_p = 1, .repeat_penalty = 1};
+    SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 };
     int32_t *ids = random_ids(20, 150, 8), out[64];
     float *logits = malloc((size_t)rig.n_vocab * sizeof *logits);
     int n = 0;
@@ -376,12 +569,12 @@ static void stepping_samples_and_evaluates(void **state)
     greedy.n_end_ids = 1;
     int32_t end = out[4], again[64];
     assert_int_equal(rig.ops->rewind(rig.timeline, 31), KS_OK);
-    rig_feed(&rig, &(int32_t){0}, 1, WANT_LAST);
+    rig_feed(&rig, &(int32_t){ 0 }, 1, WANT_LAST);
     greedy.end_ids = &end;
     assert_int_equal(rig.ops->step(rig.timeline, &greedy, 3, again, &n, NULL), KS_OK);
     end = again[1];
     assert_int_equal(rig.ops->rewind(rig.timeline, 31), KS_OK);
-    rig_feed(&rig, &(int32_t){0}, 1, WANT_LAST);
+    rig_feed(&rig, &(int32_t){ 0 }, 1, WANT_LAST);
     assert_int_equal(rig.ops->step(rig.timeline, &greedy, 8, again, &n, NULL), KS_OK);
     assert_int_equal(again[n - 1], end);
     assert_true(n <= 2);
@@ -411,9 +604,12 @@ static void a_cancelled_feed_keeps_whole_batches(void **state)
     TinyModel *model = tiny_new(&zoo[0], 1);
     Rig rig = rig_open(model, "cpu", NULL, 2, CONTEXT);
     int32_t *ids = random_ids(600, rig.n_vocab, 8);
-    float *expected = rig_logits(&rig, ids, 600, 600), *got = malloc((size_t)rig.n_vocab * sizeof *got);
-    Stopper stopper = {.done = 0};
-    KCall call = {.cancel = &stopper.cancel, .progress = stop_after_second_batch, .arg = &stopper};
+    float *expected = rig_logits(&rig, ids, 600, 600),
+          *got = malloc((size_t)rig.n_vocab * sizeof *got);
+    Stopper stopper = { .done = 0 };
+    KCall call = { .cancel = &stopper.cancel,
+                   .progress = stop_after_second_batch,
+                   .arg = &stopper };
     assert_int_equal(rig.ops->rewind(rig.timeline, 0), KS_OK);
     assert_int_equal(rig.ops->feed(rig.timeline, ids, 600, WANT_LAST, &call), KS_CANCELLED);
     assert_int_equal(rig.ops->length(rig.timeline), stopper.done);
@@ -433,7 +629,7 @@ static void bad_calls_are_refused(void **state)
     (void)state;
     TinyModel *model = tiny_new(&zoo[0], 1);
     Rig rig = rig_open(model, "cpu", NULL, 1, 16);
-    int32_t ids[17] = {0}, bad[] = {-1}, past[] = {rig.n_vocab};
+    int32_t ids[17] = { 0 }, bad[] = { -1 }, past[] = { rig.n_vocab };
     assert_int_equal(rig.ops->feed(rig.timeline, ids, 0, WANT_LAST, NULL), KS_RANGE);
     assert_int_equal(rig.ops->feed(rig.timeline, bad, 1, WANT_LAST, NULL), KS_RANGE);
     assert_int_equal(rig.ops->feed(rig.timeline, past, 1, WANT_LAST, NULL), KS_RANGE);
@@ -441,7 +637,7 @@ static void bad_calls_are_refused(void **state)
     assert_int_equal(rig.ops->length(rig.timeline), 0);
     rig_feed(&rig, ids, 16, WANT_LAST);
     assert_int_equal(rig.ops->feed(rig.timeline, ids, 1, WANT_LAST, NULL), KS_CONTEXT);
-    BackendOptions options = {.isa = "mmx"};
+    BackendOptions options = { .isa = "mmx" };
     Backend *none = NULL;
     const char *why = NULL;
     assert_int_equal(rig.ops->open(&options, &none, &why), KS_UNSUPPORTED);
@@ -452,7 +648,7 @@ static void bad_calls_are_refused(void **state)
 
 static void numbers_that_are_not_finite_name_their_layer(void **state)
 {
-    static const char *const names[] = {"cpu", "reference"};
+    static const char *const names[] = { "cpu", "reference" };
     (void)state;
     for (int quantised = 0; quantised < 2; quantised++)
         for (int i = 0; i < 2; i++)
@@ -464,7 +660,7 @@ static void numbers_that_are_not_finite_name_their_layer(void **state)
                 uint16_t nan = 0x7e00;
                 memcpy((uint8_t *)weight + 10, &nan, 2); /* fp16 */
                 Rig rig = rig_open(model, names[i], NULL, 2, 16);
-                int32_t ids[3] = {1, 2, 3};
+                int32_t ids[3] = { 1, 2, 3 };
                 assert_int_equal(rig.ops->feed(rig.timeline, ids, 3, WANT_LAST, NULL), KS_NAN);
                 assert_int_equal(rig.ops->fault(rig.backend)->layer, layer);
                 assert_int_equal(rig.ops->length(rig.timeline), 0);
@@ -478,13 +674,14 @@ static void a_matrix_that_does_not_fit_is_refused_by_name(void **state)
     (void)state;
     TinyModel *model = tiny_new(&zoo[0], 1);
     tiny_layers(model)[1].up.n_out--;
-    BackendOptions options = {.threads = 1};
+    BackendOptions options = { .threads = 1 };
     const BackendOps *ops = backend_find("cpu");
     Backend *backend;
     Loaded *loaded = NULL;
     const char *why;
     assert_int_equal(ops->open(&options, &backend, &why), KS_OK);
-    assert_int_equal(ops->load(backend, tiny_shape(model), tiny_weights(model), NULL, &loaded), KS_UNSUPPORTED);
+    assert_int_equal(ops->load(backend, tiny_shape(model), tiny_weights(model), NULL, &loaded),
+                     KS_UNSUPPORTED);
     assert_int_equal(ops->fault(backend)->layer, 1);
     assert_null(loaded);
     ops->close(backend);

@@ -31,7 +31,7 @@ static void halves_are_exact(void **state)
 
 static void block_formats_unpack_in_ggml_order(void **state)
 {
-    uint8_t block[1 + 34] = {0}; /* at an odd address */
+    uint8_t block[1 + 34] = { 0 }; /* at an odd address */
     uint8_t *at = block + 1;
     float out[32];
     (void)state;
@@ -54,16 +54,16 @@ static void plain_formats_read_unaligned_values(void **state)
 {
     uint8_t bytes[17];
     float out[2];
-    const double wide[2] = {0.1, -3e300};
+    const double wide[2] = { 0.1, -3e300 };
     (void)state;
     memcpy(bytes + 1, wide, 16);
     dtype_info(DTYPE_F64)->to_float(bytes + 1, out, 2);
     assert_true(out[0] == 0.1f && out[1] == -INFINITY);
-    const uint16_t brains[2] = {0x3f80, 0xc228};
+    const uint16_t brains[2] = { 0x3f80, 0xc228 };
     memcpy(bytes + 1, brains, 4);
     dtype_info(DTYPE_BF16)->to_float(bytes + 1, out, 2);
     assert_true(out[0] == 1 && out[1] == -42);
-    const float singles[2] = {1.5f, -0.25f};
+    const float singles[2] = { 1.5f, -0.25f };
     memcpy(bytes + 1, singles, 8);
     dtype_info(DTYPE_F32)->to_float(bytes + 1, out, 2);
     assert_memory_equal(out, singles, sizeof out);
@@ -107,7 +107,7 @@ static void mark(void *arg, int item, int thread)
 
 static void the_pool_runs_every_item_once(void **state)
 {
-    static const int sizes[] = {0, 1, 2, 3, 17, 256, 2000};
+    static const int sizes[] = { 0, 1, 2, 3, 17, 256, 2000 };
     (void)state;
     for (int threads = 1; threads <= 5; threads += 2) {
         Pool *pool = pool_new(threads);

@@ -1,4 +1,5 @@
-/* Sampling against a naive implementation in double: sort everything, apply the filters as they are defined, draw. */
+/* Sampling against a naive implementation in double: sort everything, apply the filters as they are
+ * defined, draw. */
 #include "config.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@
 
 enum { MAX_VOCAB = 400, MAX_HISTORY = 60 };
 
-static const SampleSpec plain = {.temperature = 1, .top_p = 1, .repeat_penalty = 1};
+static const SampleSpec plain = { .temperature = 1, .top_p = 1, .repeat_penalty = 1 };
 
 typedef struct {
     float logits[MAX_VOCAB];
@@ -30,14 +31,15 @@ static int32_t counts[MAX_VOCAB];
 
 static int32_t pick(const Case *c)
 {
-    SampleScratch scratch = {.candidate = candidates, .count = counts};
-    int32_t id = sample_pick(c->logits, c->n_tokens, c->history, c->n_history, &c->spec, c->position, &scratch);
+    SampleScratch scratch = { .candidate = candidates, .count = counts };
+    int32_t id = sample_pick(c->logits, c->n_tokens, c->history, c->n_history, &c->spec,
+                             c->position, &scratch);
     for (int i = 0; i < MAX_VOCAB; i++)
         assert_int_equal(counts[i], 0);
     return id;
 }
 
-/* ---- the naive one -------------------------------------------------------------------------------------------------- */
+/* ---- the naive one ---- */
 
 typedef struct {
     double logit;
@@ -54,7 +56,9 @@ static int naive_order(const void *a, const void *b)
 
 static double naive_logit(const Case *c, int id)
 {
-    int begin = c->spec.repeat_window > 0 && c->spec.repeat_window < c->n_history ? c->n_history - c->spec.repeat_window : 0;
+    int begin = c->spec.repeat_window > 0 && c->spec.repeat_window < c->n_history
+                    ? c->n_history - c->spec.repeat_window
+                    : 0;
     int count = 0;
     for (int i = begin; i < c->n_history; i++)
         count += c->history[i] == id;
@@ -76,7 +80,7 @@ static int naive_pick(const Case *c, double *margin)
     double total = 0, before = 0, sum = 0;
     *margin = 1;
     for (int i = 0; i < n; i++)
-        order[i] = (Naive){naive_logit(c, i), i};
+        order[i] = (Naive){ naive_logit(c, i), i };
     qsort(order, (size_t)n, sizeof *order, naive_order);
     if (c->spec.temperature <= 0)
         return order[0].id;
@@ -125,7 +129,8 @@ static void random_case(Case *c, uint64_t *random)
     }
     c->logits[tiny_random(random, (uint32_t)c->n_tokens)] = 0;
     for (int i = 0; i < c->n_history; i++)
-        c->history[i] = (int32_t)tiny_random(random, (uint32_t)c->n_tokens + 3); /* some past the tokenizer */
+        c->history[i] =
+            (int32_t)tiny_random(random, (uint32_t)c->n_tokens + 3); /* some past the tokenizer */
     c->spec = plain;
     c->spec.temperature = tiny_random(random, 8) ? 0.05f + 2 * uniform(random) : 0;
     if (tiny_random(random, 2))
@@ -166,7 +171,7 @@ static void a_hundred_thousand_random_cases_agree_with_the_naive_one(void **stat
 
 static void temperature_zero_is_the_lowest_of_the_best(void **state)
 {
-    Case c = {.logits = {1, 3, 3, 2}, .n_tokens = 4, .spec = plain};
+    Case c = { .logits = { 1, 3, 3, 2 }, .n_tokens = 4, .spec = plain };
     (void)state;
     c.spec.temperature = 0;
     assert_int_equal(pick(&c), 1);
@@ -192,7 +197,7 @@ static void penalties_follow_hugging_face(void **state)
 
 static void logits_that_are_not_numbers_are_refused(void **state)
 {
-    Case c = {.logits = {1, NAN, 3}, .n_tokens = 3, .spec = plain};
+    Case c = { .logits = { 1, NAN, 3 }, .n_tokens = 3, .spec = plain };
     (void)state;
     assert_int_equal(pick(&c), -1);
     c.logits[1] = INFINITY;
@@ -205,7 +210,9 @@ static void logits_that_are_not_numbers_are_refused(void **state)
 
 static void what_penalties_wipe_out_falls_back_to_the_best_raw_logit(void **state)
 {
-    Case c = {.logits = {1, 2}, .history = {0, 1}, .n_tokens = 2, .n_history = 2, .spec = plain};
+    Case c = {
+        .logits = { 1, 2 }, .history = { 0, 1 }, .n_tokens = 2, .n_history = 2, .spec = plain
+    };
     (void)state;
     c.spec.presence_penalty = INFINITY;
     assert_int_equal(pick(&c), 1);
@@ -213,7 +220,7 @@ static void what_penalties_wipe_out_falls_back_to_the_best_raw_logit(void **stat
 
 static void a_tiny_temperature_is_greedy(void **state)
 {
-    Case c = {.logits = {1, 2, 1.999f}, .n_tokens = 3, .spec = plain};
+    Case c = { .logits = { 1, 2, 1.999f }, .n_tokens = 3, .spec = plain };
     (void)state;
     c.spec.temperature = 1e-40f;
     assert_int_equal(pick(&c), 1);
@@ -221,8 +228,10 @@ static void a_tiny_temperature_is_greedy(void **state)
 
 static void draws_follow_the_distribution(void **state)
 {
-    Case c = {.logits = {0, 0.693147f, 1.098612f}, .n_tokens = 3, .spec = plain}; /* 1 : 2 : 3 */
-    int seen[3] = {0};
+    Case c = { .logits = { 0, 0.693147f, 1.098612f },
+               .n_tokens = 3,
+               .spec = plain }; /* 1 : 2 : 3 */
+    int seen[3] = { 0 };
     (void)state;
     for (int i = 0; i < 60000; i++) {
         c.position = (uint64_t)i;
@@ -251,7 +260,8 @@ static void weights_are_powers_of_two_to_seven_digits(void **state)
         double want = exp2((double)y);
         assert_true(fabs((double)sample_exp2(y) - want) <= 3e-7 * want);
         double weight = sample_weight(y, 0, 1);
-        assert_true(weight == floor(weight) && fabs(weight - want * SAMPLE_ONE) <= 0.5 + 3e-7 * want * SAMPLE_ONE);
+        assert_true(weight == floor(weight) &&
+                    fabs(weight - want * SAMPLE_ONE) <= 0.5 + 3e-7 * want * SAMPLE_ONE);
     }
     assert_true(sample_weight(-40, 0, 1) == 0 && sample_weight(-INFINITY, 0, 1) == 0);
 }

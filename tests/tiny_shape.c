@@ -1,5 +1,6 @@
-/* Random models in memory.  Weights are drawn so that activations stay near one; nothing is quantised from floats, the
- * codes themselves are random, because tests compare backends with each other and never with a meaning. */
+/* Random models in memory.  Weights are drawn so that activations stay near one; nothing is
+ * quantised from floats, the codes themselves are random, because tests compare backends with each
+ * other and never with a meaning. */
 #include "config.h"
 
 #include "tests/tiny_shape.h"
@@ -62,7 +63,8 @@ static void store(uint8_t *to, DType type, float value)
         memcpy(to, &half, 2);
 }
 
-static Tensor dense_tensor(TinyModel *model, DType type, int64_t rows, int64_t cols, double scale, double offset)
+static Tensor dense_tensor(TinyModel *model, DType type, int64_t rows, int64_t cols, double scale,
+                           double offset)
 {
     const DTypeInfo *info = dtype_info(type);
     size_t bytes = (size_t)(rows * (cols / info->block)) * (size_t)info->block_bytes;
@@ -70,17 +72,19 @@ static Tensor dense_tensor(TinyModel *model, DType type, int64_t rows, int64_t c
     if (info->block == 1) {
         for (int64_t i = 0; i < rows * cols; i++)
             store(data + i * info->block_bytes, type, (float)(scale * uniform(model) + offset));
-        return (Tensor){type, rows, cols, data};
+        return (Tensor){ type, rows, cols, data };
     }
     double step = scale / (type == DTYPE_Q8_0 ? 100 : 7);
     for (size_t i = 0; i < bytes; i++)
         data[i] = (uint8_t)tiny_random(&model->random, 256);
     for (size_t at = 0; at < bytes; at += (size_t)info->block_bytes) {
-        store(data + at, DTYPE_F16, (float)(step * (0.5 + tiny_random(&model->random, 1024) / 1024.0)));
+        store(data + at, DTYPE_F16,
+              (float)(step * (0.5 + tiny_random(&model->random, 1024) / 1024.0)));
         if (type == DTYPE_Q4_1)
-            store(data + at + 2, DTYPE_F16, (float)(-step * 8 * (0.5 + tiny_random(&model->random, 1024) / 1024.0)));
+            store(data + at + 2, DTYPE_F16,
+                  (float)(-step * 8 * (0.5 + tiny_random(&model->random, 1024) / 1024.0)));
     }
-    return (Tensor){type, rows, cols, data};
+    return (Tensor){ type, rows, cols, data };
 }
 
 static uint8_t *random_words(TinyModel *model, int64_t n)
@@ -113,12 +117,14 @@ static QuantSource packed(TinyModel *model, int64_t n_out, int64_t n_in, double 
 {
     const TinySpec *spec = &model->spec;
     int group = spec->group_size > 0 ? spec->group_size : (int)n_in;
-    QuantSource quant = {.packing = spec->packing == TINY_AWQ ? PACK_AWQ : PACK_GPTQ,
-                         .bits = 4,
-                         .group_size = group,
-                         .n_groups = (int)((n_in + group - 1) / group),
-                         .zero_rule = spec->as_stored || spec->packing == TINY_AWQ ? ZERO_AS_STORED : ZERO_STORED_PLUS_ONE,
-                         .scale_type = spec->scale_type};
+    QuantSource quant = { .packing = spec->packing == TINY_AWQ ? PACK_AWQ : PACK_GPTQ,
+                          .bits = 4,
+                          .group_size = group,
+                          .n_groups = (int)((n_in + group - 1) / group),
+                          .zero_rule = spec->as_stored || spec->packing == TINY_AWQ
+                                           ? ZERO_AS_STORED
+                                           : ZERO_STORED_PLUS_ONE,
+                          .scale_type = spec->scale_type };
     int64_t zeros = quant.n_groups * (n_out / 8);
     quant.qweight = random_words(model, n_in * n_out / 8);
     uint8_t *words = random_words(model, zeros);
@@ -128,7 +134,8 @@ static QuantSource packed(TinyModel *model, int64_t n_out, int64_t n_in, double 
     int size = dtype_info(spec->scale_type)->block_bytes;
     uint8_t *scales = take(model, (size_t)(quant.n_groups * n_out) * (size_t)size);
     for (int64_t i = 0; i < quant.n_groups * n_out; i++)
-        store(scales + i * size, spec->scale_type, (float)(scale / 7 * (0.75 + 0.25 * uniform(model))));
+        store(scales + i * size, spec->scale_type,
+              (float)(scale / 7 * (0.75 + 0.25 * uniform(model))));
     quant.scales = scales;
     if (spec->act_order)
         quant.g_idx = random_order(model, (int)n_in, group);
@@ -137,7 +144,7 @@ static QuantSource packed(TinyModel *model, int64_t n_out, int64_t n_in, double 
 
 static Linear linear(TinyModel *model, const char *name, int64_t n_out, int64_t n_in)
 {
-    Linear out = {.name = name, .n_out = n_out, .n_in = n_in};
+    Linear out = { .name = name, .n_out = n_out, .n_in = n_in };
     double scale = 1.7 / sqrt((double)n_in);
     if (model->spec.packing == TINY_DENSE)
         out.dense = dense_tensor(model, model->spec.dtype, n_out, n_in, scale, 0);
@@ -171,21 +178,21 @@ static void fill_shape(TinyModel *model)
 {
     const TinySpec *spec = &model->spec;
     ModelShape *s = &model->shape;
-    *s = (ModelShape){.n_layers = spec->n_layers ? spec->n_layers : 2,
-                      .hidden = spec->hidden,
-                      .n_heads = spec->n_heads,
-                      .n_kv_heads = spec->n_kv_heads ? spec->n_kv_heads : spec->n_heads,
-                      .head_dim = spec->head_dim,
-                      .intermediate = spec->intermediate,
-                      .n_vocab = spec->n_vocab,
-                      .n_tokens = spec->n_tokens ? spec->n_tokens : spec->n_vocab,
-                      .max_context = 2048,
-                      .rms_eps = 1e-5f,
-                      .rope_pairing = spec->interleaved ? ROPE_INTERLEAVED : ROPE_HALF,
-                      .rope_dims = spec->rope_dims ? spec->rope_dims : spec->head_dim,
-                      .rope_scale = 1,
-                      .sliding_window = spec->sliding_window,
-                      .has_qk_norm = spec->qk_norm};
+    *s = (ModelShape){ .n_layers = spec->n_layers ? spec->n_layers : 2,
+                       .hidden = spec->hidden,
+                       .n_heads = spec->n_heads,
+                       .n_kv_heads = spec->n_kv_heads ? spec->n_kv_heads : spec->n_heads,
+                       .head_dim = spec->head_dim,
+                       .intermediate = spec->intermediate,
+                       .n_vocab = spec->n_vocab,
+                       .n_tokens = spec->n_tokens ? spec->n_tokens : spec->n_vocab,
+                       .max_context = 2048,
+                       .rms_eps = 1e-5f,
+                       .rope_pairing = spec->interleaved ? ROPE_INTERLEAVED : ROPE_HALF,
+                       .rope_dims = spec->rope_dims ? spec->rope_dims : spec->head_dim,
+                       .rope_scale = 1,
+                       .sliding_window = spec->sliding_window,
+                       .has_qk_norm = spec->qk_norm };
     model->inv_freq = malloc((size_t)s->rope_dims / 2 * sizeof *model->inv_freq);
     for (int i = 0; i < s->rope_dims / 2; i++)
         model->inv_freq[i] = pow(10000.0, -2.0 * i / s->rope_dims);
@@ -205,10 +212,11 @@ TinyModel *tiny_new(const TinySpec *spec, uint64_t seed)
     model->weights.layers = model->layers;
     model->weights.output_norm = dense_tensor(model, DTYPE_F32, 1, s->hidden, 0.2, 1);
     model->weights.embedding = dense_tensor(model, spec->head_dtype, s->n_vocab, s->hidden, 1, 0);
-    model->weights.head = (Linear){.name = "head", .n_out = s->n_vocab, .n_in = s->hidden};
+    model->weights.head = (Linear){ .name = "head", .n_out = s->n_vocab, .n_in = s->hidden };
     model->weights.head.dense = model->weights.embedding;
     if (spec->untied)
-        model->weights.head.dense = dense_tensor(model, spec->head_dtype, s->n_vocab, s->hidden, 0.2, 0);
+        model->weights.head.dense =
+            dense_tensor(model, spec->head_dtype, s->n_vocab, s->hidden, 0.2, 0);
     return model;
 }
 

@@ -11,9 +11,9 @@ typedef struct {
     const char *name;
     int n_layers, hidden, n_heads, n_kv_heads, head_dim, intermediate, n_vocab, n_tokens;
     TinyPacking packing;
-    DType dtype;      /* TINY_DENSE: of the linears (DTYPE_F32 is 0) */
-    DType head_dtype; /* of the embedding, and of the head */
-    int group_size;   /* packed: 0 is the whole column */
+    DType dtype;               /* TINY_DENSE: of the linears (DTYPE_F32 is 0) */
+    DType head_dtype;          /* of the embedding, and of the head */
+    int group_size;            /* packed: 0 is the whole column */
     bool act_order, own_order; /* own_order: every matrix its own permutation */
     bool asymmetric, as_stored;
     DType scale_type; /* packed: F32, F16, BF16 */

@@ -1,8 +1,9 @@
 /* Attention of a batch over the cache, in pages of 256 positions.
  *
- * A page's result for a head (largest score, sum of weights, weighted values) depends on nothing but the query and the
- * page; pages are merged in ascending order.  So it does not matter who computes which page: a long prompt shares out
- * heads and tokens, a single token at a long context shares out pages too, and both give the same bits. */
+ * A page's result for a head (largest score, sum of weights, weighted values) depends on nothing
+ * but the query and the page; pages are merged in ascending order.  So it does not matter who
+ * computes which page: a long prompt shares out heads and tokens, a single token at a long context
+ * shares out pages too, and both give the same bits. */
 #include "config.h"
 
 #include <math.h>
@@ -15,14 +16,15 @@ typedef struct {
     const CpuLoaded *loaded;
     const Isa *isa;
     int layer, n_tokens;
-    int first_page, n_pages;      /* that any token of the batch sees */
-    int group;                    /* heads of a KV head */
+    int first_page, n_pages; /* that any token of the batch sees */
+    int group;               /* heads of a KV head */
     int heads_an_item, tokens_an_item;
-    int head_parts, token_parts;  /* items of a KV head */
-    bool by_page;                 /* one token: an item is one page */
+    int head_parts, token_parts; /* items of a KV head */
+    bool by_page;                /* one token: an item is one page */
 } AttnRun;
 
-/* The queries of an item: n_heads heads from `head` for each of n_tokens tokens from `token`, token by token. */
+/* The queries of an item: n_heads heads from `head` for each of n_tokens tokens from `token`, token
+ * by token. */
 typedef struct {
     int kv_head, head, n_heads, token, n_tokens;
     int16_t *query; /* (n_tokens, n_heads, 2, head_dim), gathered */
@@ -55,7 +57,8 @@ static bool page_range(const AttnRun *run, int page, int position, int *begin, i
 static AttnItem item_queries(const AttnRun *run, int item, int thread)
 {
     const Scratch *scratch = &run->loaded->scratch;
-    size_t score_size = (size_t)QUERIES_MAX * KV_PAGE, value_size = (size_t)QUERIES_MAX * run->loaded->value_stride;
+    size_t score_size = (size_t)QUERIES_MAX * KV_PAGE,
+           value_size = (size_t)QUERIES_MAX * run->loaded->value_stride;
     AttnItem it;
     it.token = item % run->token_parts * run->tokens_an_item;
     item /= run->token_parts;
@@ -63,14 +66,17 @@ static AttnItem item_queries(const AttnRun *run, int item, int thread)
     it.kv_head = item / run->head_parts;
     it.head = it.kv_head * run->group + part;
     it.n_heads = run->group - part < run->heads_an_item ? run->group - part : run->heads_an_item;
-    it.n_tokens = run->n_tokens - it.token < run->tokens_an_item ? run->n_tokens - it.token : run->tokens_an_item;
+    it.n_tokens = run->n_tokens - it.token < run->tokens_an_item ? run->n_tokens - it.token
+                                                                 : run->tokens_an_item;
     it.score = scratch->score + (size_t)thread * score_size;
     it.page_value = scratch->value + (size_t)thread * 2 * value_size;
     it.value = it.page_value + value_size;
-    size_t head_terms = 2 * (size_t)run->loaded->shape.head_dim, n_heads = (size_t)run->loaded->shape.n_heads;
+    size_t head_terms = 2 * (size_t)run->loaded->shape.head_dim,
+           n_heads = (size_t)run->loaded->shape.n_heads;
     it.query = scratch->gathered + (size_t)thread * QUERIES_MAX * head_terms;
     for (int t = 0; t < it.n_tokens; t++) {
-        const int16_t *from = scratch->query + ((size_t)(it.token + t) * n_heads + (size_t)it.head) * head_terms;
+        const int16_t *from =
+            scratch->query + ((size_t)(it.token + t) * n_heads + (size_t)it.head) * head_terms;
         size_t terms = (size_t)it.n_heads * head_terms;
         memcpy(it.query + (size_t)t * terms, from, terms * sizeof *from);
     }
@@ -102,8 +108,9 @@ static void attend_page(const AttnRun *run, const AttnItem *it, int page, AttnPa
         return;
     int first_query = from * it->n_heads, n_queries = (to - from) * it->n_heads;
     size_t head_terms = 2 * (size_t)loaded->shape.head_dim;
-    run->isa->scores(&kv, loaded->shape.head_dim, (high + 15) / 16, it->query + (size_t)first_query * head_terms,
-                     n_queries, it->score + (size_t)first_query * KV_PAGE);
+    run->isa->scores(&kv, loaded->shape.head_dim, (high + 15) / 16,
+                     it->query + (size_t)first_query * head_terms, n_queries,
+                     it->score + (size_t)first_query * KV_PAGE);
     for (int q = from * it->n_heads; q < to * it->n_heads; q++) {
         AttnPage *result = &results[q];
         run->isa->weights(&kv, result);
@@ -113,7 +120,8 @@ static void attend_page(const AttnRun *run, const AttnItem *it, int page, AttnPa
         for (int i = last; i < high; i++)
             result->score[i] = 0;
     }
-    run->isa->values(&kv, (int)loaded->value_stride, low, high, it->score + (size_t)first_query * KV_PAGE, n_queries,
+    run->isa->values(&kv, (int)loaded->value_stride, low, high,
+                     it->score + (size_t)first_query * KV_PAGE, n_queries,
                      it->page_value + (size_t)first_query * loaded->value_stride);
 }
 
@@ -128,10 +136,11 @@ static void write_output(const AttnRun *run, int token, int head, const AttnStat
 }
 
 /* Adds a page's result to what was gathered; the first page is taken as it is. */
-static void gather(const AttnRun *run, AttnState *state, const AttnPage *result, float *value, bool first)
+static void gather(const AttnRun *run, AttnState *state, const AttnPage *result, float *value,
+                   bool first)
 {
     size_t stride = run->loaded->value_stride;
-    AttnState page = {.max = result->max, .sum = result->sum, .value = value};
+    AttnState page = { .max = result->max, .sum = result->sum, .value = value };
     if (!first) {
         run->isa->merge(state, &page, (int)stride);
         return;
@@ -147,15 +156,16 @@ static void attention_item(void *arg, int item, int thread)
     AttnItem it = item_queries(run, item, thread);
     size_t stride = run->loaded->value_stride;
     int n_queries = it.n_heads * it.n_tokens;
-    AttnState state[QUERIES_MAX] = {{0}};
+    AttnState state[QUERIES_MAX] = { { 0 } };
     for (int q = 0; q < n_queries; q++)
         state[q].value = it.value + (size_t)q * stride;
     for (int page = run->first_page; page < run->first_page + run->n_pages; page++) {
-        AttnPage results[QUERIES_MAX] = {{0}};
+        AttnPage results[QUERIES_MAX] = { { 0 } };
         attend_page(run, &it, page, results);
         for (int q = 0; q < n_queries; q++)
             if (results[q].score)
-                gather(run, &state[q], &results[q], it.page_value + (size_t)q * stride, state[q].sum == 0);
+                gather(run, &state[q], &results[q], it.page_value + (size_t)q * stride,
+                       state[q].sum == 0);
     }
     for (int q = 0; q < n_queries; q++)
         write_output(run, it.token + q / it.n_heads, it.head + q % it.n_heads, &state[q]);
@@ -164,7 +174,8 @@ static void attention_item(void *arg, int item, int thread)
 static float *partial_of(const AttnRun *run, int head, int page)
 {
     size_t size = 2 + run->loaded->value_stride;
-    return run->timeline->partial + ((size_t)head * (size_t)run->timeline->n_pages + (size_t)page) * size;
+    return run->timeline->partial +
+           ((size_t)head * (size_t)run->timeline->n_pages + (size_t)page) * size;
 }
 
 static void attention_page_item(void *arg, int item, int thread)
@@ -172,7 +183,7 @@ static void attention_page_item(void *arg, int item, int thread)
     const AttnRun *run = arg;
     int page = run->first_page + item % run->n_pages;
     AttnItem it = item_queries(run, item / run->n_pages, thread);
-    AttnPage results[QUERIES_MAX] = {{0}};
+    AttnPage results[QUERIES_MAX] = { { 0 } };
     attend_page(run, &it, page, results);
     for (int q = 0; q < it.n_heads; q++) {
         float *partial = partial_of(run, it.head + q, page);
@@ -187,10 +198,10 @@ static void merge_item(void *arg, int head, int thread)
 {
     const AttnRun *run = arg;
     size_t value_size = (size_t)QUERIES_MAX * run->loaded->value_stride;
-    AttnState state = {.value = run->loaded->scratch.value + (size_t)thread * 2 * value_size};
+    AttnState state = { .value = run->loaded->scratch.value + (size_t)thread * 2 * value_size };
     for (int page = run->first_page; page < run->first_page + run->n_pages; page++) {
         float *partial = partial_of(run, head, page);
-        AttnPage result = {.max = partial[0], .sum = partial[1]};
+        AttnPage result = { .max = partial[0], .sum = partial[1] };
         gather(run, &state, &result, partial + 2, page == run->first_page);
     }
     write_output(run, 0, head, &state);
@@ -201,7 +212,11 @@ void attention_run(CpuTimeline *timeline, int layer, int n_tokens)
     const CpuLoaded *loaded = (const CpuLoaded *)timeline->base.loaded;
     const CpuBackend *backend = (const CpuBackend *)loaded->base.backend;
     const ModelShape *shape = &loaded->shape;
-    AttnRun run = {.timeline = timeline, .loaded = loaded, .isa = backend->isa, .layer = layer, .n_tokens = n_tokens};
+    AttnRun run = { .timeline = timeline,
+                    .loaded = loaded,
+                    .isa = backend->isa,
+                    .layer = layer,
+                    .n_tokens = n_tokens };
     int oldest = shape->sliding_window > 0 ? timeline->length - shape->sliding_window + 1 : 0;
     run.first_page = oldest > 0 ? oldest / KV_PAGE : 0;
     run.n_pages = (timeline->length + n_tokens - 1) / KV_PAGE + 1 - run.first_page;

@@ -1,4 +1,5 @@
-/* The CPU backend's row of the table: opening, feeding, stepping.  The arithmetic is in forward.c and below it. */
+/* The CPU backend's row of the table: opening, feeding, stepping.  The arithmetic is in forward.c
+ * and below it. */
 #include "config.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 
 #include "kernels/cpu/forward.h"
 
-/* ---- the machine -------------------------------------------------------------------------------------------------- */
+/* ---- the machine ---- */
 
 /* __builtin_cpu_supports looks at cpuid and, for the wide registers, at XGETBV. */
 static bool has_generic(void)
@@ -45,10 +46,10 @@ typedef struct {
 /* Best first. */
 static const IsaRow isas[] = {
 #if defined(__x86_64__)
-    {&isa_avx512, has_avx512},
-    {&isa_avx2, has_avx2},
+    { &isa_avx512, has_avx512 },
+    { &isa_avx2, has_avx2 },
 #endif
-    {&isa_generic, has_generic},
+    { &isa_generic, has_generic },
 };
 
 static const Isa *choose_isa(const char *wanted, const char **why)
@@ -73,7 +74,8 @@ static int physical_cores(void)
     for (long i = 0; i < online; i++) {
         char path[96];
         int first = (int)i;
-        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list", i);
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/topology/thread_siblings_list",
+                 i);
         FILE *file = fopen(path, "re");
         if (file) {
             if (fscanf(file, "%d", &first) != 1)
@@ -120,7 +122,8 @@ static void cpu_describe(const Backend *base, char *out, size_t size)
 {
     const CpuBackend *backend = (const CpuBackend *)base;
     int threads = pool_threads(backend->pool);
-    snprintf(out, size, "cpu: %s, %d thread%s", backend->isa->name, threads, threads == 1 ? "" : "s");
+    snprintf(out, size, "cpu: %s, %d thread%s", backend->isa->name, threads,
+             threads == 1 ? "" : "s");
 }
 
 static const KFault *cpu_last_fault(const Backend *base)
@@ -128,7 +131,7 @@ static const KFault *cpu_last_fault(const Backend *base)
     return &((const CpuBackend *)base)->fault;
 }
 
-/* ---- feeding ------------------------------------------------------------------------------------------------------ */
+/* ---- feeding ---- */
 
 static CpuBackend *backend_of(const CpuTimeline *t)
 {
@@ -178,7 +181,8 @@ static KStatus cpu_feed(Timeline *base, const int32_t *ids, int n, Want want, co
 
 static int n_tokens_of(const ModelShape *shape)
 {
-    return shape->n_tokens > 0 && shape->n_tokens < shape->n_vocab ? shape->n_tokens : shape->n_vocab;
+    return shape->n_tokens > 0 && shape->n_tokens < shape->n_vocab ? shape->n_tokens
+                                                                   : shape->n_vocab;
 }
 
 /* Ids that no token has are never the answer. */
@@ -191,7 +195,8 @@ static void mask_logits(const ModelShape *shape, float *row)
 static KStatus copy_all_logits(CpuTimeline *t, float *out)
 {
     CpuLoaded *loaded = (CpuLoaded *)t->base.loaded;
-    size_t n_vocab = (size_t)loaded->shape.n_vocab, padded = (size_t)loaded->head.n_tiles * TILE_ROWS;
+    size_t n_vocab = (size_t)loaded->shape.n_vocab,
+           padded = (size_t)loaded->head.n_tiles * TILE_ROWS;
     for (int row = 0; row < t->n_all; row += LOGIT_ROWS) {
         const float *hidden = t->hidden + (size_t)row * loaded->scratch.hidden;
         int now = t->n_all - row < LOGIT_ROWS ? t->n_all - row : LOGIT_ROWS;
@@ -218,7 +223,7 @@ static KStatus cpu_logits(Timeline *base, float *out)
     return KS_OK;
 }
 
-/* ---- stepping ----------------------------------------------------------------------------------------------------- */
+/* ---- stepping ---- */
 
 static bool is_end(const SampleSpec *spec, int32_t id)
 {
@@ -255,7 +260,8 @@ static KStatus last_logits(CpuTimeline *t, const KCall *call)
     return KS_OK;
 }
 
-static KStatus cpu_step(Timeline *base, const SampleSpec *spec, int max, int32_t *ids, int *n, const KCall *call)
+static KStatus cpu_step(Timeline *base, const SampleSpec *spec, int max, int32_t *ids, int *n,
+                        const KCall *call)
 {
     CpuTimeline *t = (CpuTimeline *)base;
     const ModelShape *shape = shape_of(t);
@@ -267,7 +273,8 @@ static KStatus cpu_step(Timeline *base, const SampleSpec *spec, int max, int32_t
         KStatus status = last_logits(t, call);
         if (status != KS_OK)
             return status;
-        int32_t id = sample_pick(t->logits, n_tokens, t->ids, t->length, spec, (uint64_t)t->length, &t->sample);
+        int32_t id = sample_pick(t->logits, n_tokens, t->ids, t->length, spec, (uint64_t)t->length,
+                                 &t->sample);
         if (id < 0)
             return cpu_fault(backend_of(t), KS_NAN, shape->n_layers, "logits are not finite");
         t->pending = id;
@@ -288,7 +295,8 @@ static KStatus cpu_tap(Timeline *base, int layer, TapPoint point, float *out)
     CpuTimeline *t = (CpuTimeline *)base;
     size_t hidden = (size_t)shape_of(t)->hidden;
     if (!t->taps || layer < 0 || layer >= shape_of(t)->n_layers)
-        return cpu_fault(backend_of(t), t->taps ? KS_RANGE : KS_UNSUPPORTED, layer, "no activations were kept");
+        return cpu_fault(backend_of(t), t->taps ? KS_RANGE : KS_UNSUPPORTED, layer,
+                         "no activations were kept");
     memcpy(out, t->taps + ((size_t)layer * 4 + (size_t)point) * hidden, hidden * sizeof *out);
     return KS_OK;
 }

@@ -1,9 +1,11 @@
-/* What the files of the CPU backend share: matrices as they lie in memory, activations, the KV cache, and the table of
- * kernels that each instruction set fills.  numerics.md at the top of the tree states every rounding and every order.
+/* What the files of the CPU backend share: matrices as they lie in memory, activations, the KV
+ * cache, and the table of kernels that each instruction set fills.  numerics.md at the top of the
+ * tree states every rounding and every order.
  *
- * Tiles.  4-bit and 8-bit matrices are repacked at load (layout.c) into tiles of 16 rows; lane r of a vector of sixteen
- * 32-bit words belongs to row r of the tile.  Along k the tile is a list of blocks (32 values, fewer only where groups ask for
- * it; never across a group), and a block is a list of units: a word a row, holding 8 nibbles or 4 bytes.  Which k a nibble belongs to is the
+ * Tiles.  4-bit and 8-bit matrices are repacked at load (layout.c) into tiles of 16 rows; lane r of
+ * a vector of sixteen 32-bit words belongs to row r of the tile.  Along k the tile is a list of
+ * blocks (32 values, fewer only where groups ask for it; never across a group), and a block is a
+ * list of units: a word a row, holding 8 nibbles or 4 bytes.  Which k a nibble belongs to is the
  * matrix's ActOrder; activations are written in that order, so the integer sums need no shuffles.
  * fp16, bf16 and fp32 matrices are used as they lie in the file, row by row. */
 #ifndef KERNELS_CPU_CPU_H
@@ -29,7 +31,7 @@ static inline size_t round_up(size_t n, size_t multiple)
     return (n + multiple - 1) / multiple * multiple;
 }
 
-/* ---- matrices --------------------------------------------------------------------------------------------------- */
+/* ---- matrices ---- */
 
 typedef enum { MATRIX_F32, MATRIX_F16, MATRIX_BF16, MATRIX_Q4, MATRIX_Q8 } MatrixKind;
 
@@ -42,17 +44,20 @@ typedef enum {
 
 /* In which order the k of a block are written for the kernels. */
 typedef enum {
-    ORDER_EVEN_ODD, /* of 8: 0 2 4 6 1 3 5 7 (a GPTQ word: low nibbles of its bytes, then high ones) */
+    ORDER_EVEN_ODD, /* of 8: 0 2 4 6 1 3 5 7 (a GPTQ word: low nibbles of its bytes, then high ones)
+                     */
     ORDER_HALVES,   /* of 32: 0-3 16-19 4-7 20-23 ... (a GGUF block: low nibbles, then high ones) */
     ORDER_PLAIN,    /* as they are */
-    ORDER_WORDS     /* of 4: 0 2 1 3, and as 16-bit words instead of two bytes (8-bit weights on AVX2) */
+    ORDER_WORDS /* of 4: 0 2 1 3, and as 16-bit words instead of two bytes (8-bit weights on AVX2)
+                 */
 } ActOrder;
 
 /* The form in which a matrix wants its activations. */
 typedef struct {
     ActOrder order;
     int n_in, block, n_blocks;
-    const int32_t *perm; /* [n_blocks * block] input of each place, -1: none; NULL: the inputs in order, then none */
+    const int32_t *perm; /* [n_blocks * block] input of each place, -1: none; NULL: the inputs in
+                            order, then none */
 } ActForm;
 
 typedef struct {
@@ -77,15 +82,17 @@ static inline bool matrix_is_dense(const Matrix *matrix)
     return matrix->kind < MATRIX_Q4;
 }
 
-/* ---- activations ------------------------------------------------------------------------------------------------ */
+/* ---- activations ---- */
 
-/* Quantised activations of a batch in one form: x = scale * (256 * high + low), a scale for each block.  Block by block
- * and then token by token, because the kernels hold a block of weights and walk along the tokens. */
+/* Quantised activations of a batch in one form: x = scale * (256 * high + low), a scale for each
+ * block.  Block by block and then token by token, because the kernels hold a block of weights and
+ * walk along the tokens. */
 typedef struct {
     ActForm form;
     int n_tokens;
-    int8_t *terms;     /* [n_blocks][n_tokens][2][block]: high terms, low terms; ORDER_WORDS: [block] int16 */
-    float *scale;      /* [n_blocks][n_tokens] */
+    int8_t *terms; /* [n_blocks][n_tokens][2][block]: high terms, low terms; ORDER_WORDS: [block]
+                      int16 */
+    float *scale;  /* [n_blocks][n_tokens] */
     int32_t *less_sum; /* [n_blocks][n_tokens]: minus the sum of 256 * high + low */
     float *scaled_sum; /* [n_blocks][n_tokens]: that sum times scale */
 } Activations;
@@ -94,13 +101,14 @@ typedef struct {
 typedef struct {
     const Matrix *matrix;
     const Activations *quant; /* tiles */
-    const float *dense;       /* dense kinds: [tokens][dense_stride], zero from n_in to the next multiple of 16 */
+    const float
+        *dense; /* dense kinds: [tokens][dense_stride], zero from n_in to the next multiple of 16 */
     size_t dense_stride;
     float *out; /* [tokens][out_stride]; whole tiles are written */
     size_t out_stride;
 } Product;
 
-/* ---- attention -------------------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
 /* One layer and KV head of one page.  Values are 16-bit integers, a scale for each position. */
 typedef struct {
@@ -110,7 +118,8 @@ typedef struct {
     float *v_scale; /* [KV_PAGE] */
 } KvBlock;
 
-/* What one head of one token gathered so far: largest score, sum of weights, weighted sum of values. */
+/* What one head of one token gathered so far: largest score, sum of weights, weighted sum of
+ * values. */
 typedef struct {
     float max, sum;
     float *value; /* [value_stride] */
@@ -124,7 +133,7 @@ typedef struct {
     float max, sum;    /* out */
 } AttnPage;
 
-/* ---- kernels of an instruction set ------------------------------------------------------------------------------- */
+/* ---- kernels of an instruction set ---- */
 
 typedef struct {
     const float *x, *weight;
@@ -147,13 +156,15 @@ typedef struct {
     float (*norm)(const NormInput *in, float *out);
     void (*add)(float *x, const float *y, int n);
     void (*silu_mul)(float *gate, const float *up, int n); /* gate = silu(gate) * up */
-    /* Products of n_queries queries with the first n_chunks * 16 keys of a block.  query: [n_queries][2][head_dim] high
-     * and low terms as 16-bit integers; score: [n_queries][KV_PAGE]. */
-    void (*scores)(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query, int n_queries, float *score);
+    /* Products of n_queries queries with the first n_chunks * 16 keys of a block.  query:
+     * [n_queries][2][head_dim] high and low terms as 16-bit integers; score: [n_queries][KV_PAGE].
+     */
+    void (*scores)(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query,
+                   int n_queries, float *score);
     void (*weights)(const KvBlock *kv, AttnPage *page);
     /* value[query] = sum over [begin, end) of score[query][position] * v[position]. */
-    void (*values)(const KvBlock *kv, int value_stride, int begin, int end, const float *score, int n_queries,
-                   float *value);
+    void (*values)(const KvBlock *kv, int value_stride, int begin, int end, const float *score,
+                   int n_queries, float *value);
     void (*merge)(AttnState *into, const AttnState *page, int n);
 } Isa;
 

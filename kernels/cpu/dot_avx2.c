@@ -1,7 +1,9 @@
-/* The kernels for AVX2 with FMA and F16C: a tile's sixteen rows are two vectors, and so are sixteen lanes.
+/* The kernels for AVX2 with FMA and F16C: a tile's sixteen rows are two vectors, and so are sixteen
+ * lanes.
  *
- * 4-bit codes are at most 15 and terms at most 128 in magnitude, so up to eight results of maddubs fit a 16-bit sum.
- * 8-bit codes would overflow there; they are multiplied as 16-bit words with whole activations (ORDER_WORDS). */
+ * 4-bit codes are at most 15 and terms at most 128 in magnitude, so up to eight results of maddubs
+ * fit a 16-bit sum. 8-bit codes would overflow there; they are multiplied as 16-bit words with
+ * whole activations (ORDER_WORDS). */
 #include "config.h"
 
 #include <immintrin.h>
@@ -12,7 +14,7 @@
 
 enum { TOKENS = 2, DENSE_ROWS = 2 };
 
-/* ---- tiles -------------------------------------------------------------------------------------------------------- */
+/* ---- tiles ---- */
 
 INLINE __m256i load_bytes(const void *from)
 {
@@ -59,12 +61,14 @@ typedef struct {
 INLINE Group load_group(const TileRun *run, int block)
 {
     const Matrix *m = run->p->matrix;
-    Group group = {.zero = _mm256_setzero_si256(), .min = _mm256_setzero_ps()};
+    Group group = { .zero = _mm256_setzero_si256(), .min = _mm256_setzero_ps() };
     int index = m->block_group ? m->block_group[block] : block;
     size_t at = ((size_t)run->tile * (size_t)m->n_groups + (size_t)index) * TILE_ROWS;
-    group.scale = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type, run->half);
+    group.scale = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type,
+                              run->half);
     if (m->offset == OFFSET_ZEROS) {
-        __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(m->zeros + at + 8 * run->half));
+        __m128i bytes =
+            _mm_loadl_epi64((const __m128i *)(const void *)(m->zeros + at + 8 * run->half));
         group.zero = _mm256_cvtepu8_epi32(bytes);
     }
     if (m->offset == OFFSET_MINS)
@@ -79,20 +83,25 @@ INLINE void load_codes(const uint8_t *from, MatrixKind kind, const int n_codes, 
     for (int j = 0; j < n_codes; j += 2) {
         __m256i word = load_bytes(from + j * 32);
         codes[j] = _mm256_and_si256(word, mask);
-        codes[j + 1] = kind == MATRIX_Q4 ? _mm256_and_si256(_mm256_srli_epi16(word, 4), mask) : _mm256_srli_epi16(word, 8);
+        codes[j + 1] = kind == MATRIX_Q4 ? _mm256_and_si256(_mm256_srli_epi16(word, 4), mask)
+                                         : _mm256_srli_epi16(word, 8);
     }
 }
 
-INLINE __m256i nibble_sum(const __m256i codes[8], const int8_t *high_terms, const int8_t *low_terms, const int n_codes)
+INLINE __m256i nibble_sum(const __m256i codes[8], const int8_t *high_terms, const int8_t *low_terms,
+                          const int n_codes)
 {
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i high = _mm256_setzero_si256(), low = high;
 #pragma GCC unroll 8
     for (int j = 0; j < n_codes; j++) {
-        high = _mm256_add_epi16(high, _mm256_maddubs_epi16(codes[j], broadcast_word(high_terms + 4 * j)));
-        low = _mm256_add_epi16(low, _mm256_maddubs_epi16(codes[j], broadcast_word(low_terms + 4 * j)));
+        high = _mm256_add_epi16(high,
+                                _mm256_maddubs_epi16(codes[j], broadcast_word(high_terms + 4 * j)));
+        low = _mm256_add_epi16(low,
+                               _mm256_maddubs_epi16(codes[j], broadcast_word(low_terms + 4 * j)));
     }
-    return _mm256_add_epi32(_mm256_slli_epi32(_mm256_madd_epi16(high, ones), 8), _mm256_madd_epi16(low, ones));
+    return _mm256_add_epi32(_mm256_slli_epi32(_mm256_madd_epi16(high, ones), 8),
+                            _mm256_madd_epi16(low, ones));
 }
 
 INLINE __m256i word_sum(const __m256i codes[8], const int8_t *terms, const int n_codes)
@@ -114,14 +123,16 @@ INLINE __m256i offset_sum(__m256i less_sum, const Group *group, const RunKind ki
     return _mm256_setzero_si256();
 }
 
-INLINE void end_block(TileRun *run, const Group *group, size_t at, int t, __m256i sum, const RunKind kind)
+INLINE void end_block(TileRun *run, const Group *group, size_t at, int t, __m256i sum,
+                      const RunKind kind)
 {
     const Activations *x = run->p->quant;
     __m256 scale = _mm256_mul_ps(group->scale, _mm256_set1_ps(x->scale[at]));
     sum = _mm256_add_epi32(sum, offset_sum(_mm256_set1_epi32(x->less_sum[at]), group, kind));
     run->total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, run->total[t]);
     if (kind.offset == OFFSET_MINS)
-        run->total[t] = _mm256_fmadd_ps(group->min, _mm256_set1_ps(x->scaled_sum[at]), run->total[t]);
+        run->total[t] =
+            _mm256_fmadd_ps(group->min, _mm256_set1_ps(x->scaled_sum[at]), run->total[t]);
 }
 
 /* A block for every token; 4-bit codes stay in registers while the tokens pass. */
@@ -140,7 +151,8 @@ INLINE void run_block(TileRun *run, const uint8_t *from, int block, const RunKin
         if (kind.kind == MATRIX_Q4)
             sum = nibble_sum(codes, terms, terms + size, kind.n_codes);
         else
-            sum = _mm256_add_epi32(word_sum(codes, terms, kind.n_codes), word_sum(rest, terms + size, kind.n_codes));
+            sum = _mm256_add_epi32(word_sum(codes, terms, kind.n_codes),
+                                   word_sum(rest, terms + size, kind.n_codes));
         end_block(run, &group, at + (size_t)t, t, sum, kind);
     }
 }
@@ -151,13 +163,15 @@ INLINE void run_matrix(TileRun *run, const RunKind kind)
     const Matrix *m = p->matrix;
     size_t block_bytes = (size_t)m->form.block * (kind.kind == MATRIX_Q4 ? 8 : 16);
     for (run->half = 0; run->half < 2; run->half++) {
-        const uint8_t *from = m->codes + (size_t)run->tile * (size_t)m->form.n_blocks * block_bytes + 32 * run->half;
+        const uint8_t *from =
+            m->codes + (size_t)run->tile * (size_t)m->form.n_blocks * block_bytes + 32 * run->half;
         for (int t = 0; t < run->n; t++)
             run->total[t] = _mm256_setzero_ps();
         for (int block = 0; block < m->form.n_blocks; block++, from += block_bytes)
             run_block(run, from, block, kind);
         for (int t = 0; t < run->n; t++)
-            _mm256_storeu_ps(p->out + (size_t)t * p->out_stride + (size_t)run->tile * TILE_ROWS + 8 * run->half,
+            _mm256_storeu_ps(p->out + (size_t)t * p->out_stride + (size_t)run->tile * TILE_ROWS +
+                                 8 * run->half,
                              run->total[t]);
     }
 }
@@ -187,11 +201,11 @@ static void q4(const Product *p, int tile, int tile_end, int n)
     run.n = n;
     for (run.tile = tile; run.tile < tile_end; run.tile++) {
         if (p->matrix->form.block == 32)
-            run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 8});
+            run_offset(&run, (RunKind){ .kind = MATRIX_Q4, .n_codes = 8 });
         else if (p->matrix->form.block == 16)
-            run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 4});
+            run_offset(&run, (RunKind){ .kind = MATRIX_Q4, .n_codes = 4 });
         else
-            run_offset(&run, (RunKind){.kind = MATRIX_Q4, .n_codes = 2});
+            run_offset(&run, (RunKind){ .kind = MATRIX_Q4, .n_codes = 2 });
     }
 }
 
@@ -201,10 +215,10 @@ static void q8(const Product *p, int tile, int tile_end, int n)
     run.p = p;
     run.n = n;
     for (run.tile = tile; run.tile < tile_end; run.tile++)
-        run_matrix(&run, (RunKind){.kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .n_codes = 8});
+        run_matrix(&run, (RunKind){ .kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .n_codes = 8 });
 }
 
-/* ---- dense -------------------------------------------------------------------------------------------------------- */
+/* ---- dense ---- */
 
 typedef struct {
     __m256 half[2];
@@ -213,13 +227,13 @@ typedef struct {
 INLINE Lanes load_dense(const uint8_t *src, MatrixKind kind)
 {
     DType type = kind == MATRIX_F32 ? DTYPE_F32 : kind == MATRIX_F16 ? DTYPE_F16 : DTYPE_BF16;
-    return (Lanes){{load_values(src, type, 0), load_values(src, type, 1)}};
+    return (Lanes){ { load_values(src, type, 0), load_values(src, type, 1) } };
 }
 
 /* The last n_left weights of a row, then zeros. */
 INLINE Lanes load_dense_end(const uint8_t *src, MatrixKind kind, int n_left)
 {
-    uint8_t buffer[64] = {0};
+    uint8_t buffer[64] = { 0 };
     memcpy(buffer, src, (size_t)n_left * (kind == MATRIX_F32 ? 4 : 2));
     return load_dense(buffer, kind);
 }
@@ -233,7 +247,8 @@ INLINE float fold(Lanes lanes)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows, const int n)
+INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows,
+                        const int n)
 {
     const Matrix *m = p->matrix;
     size_t size = kind == MATRIX_F32 ? 4 : 2, row_bytes = (size_t)m->n_in * size;
@@ -246,11 +261,13 @@ INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, c
     for (int k = 0; k < m->n_in; k += 16)
         for (int r = 0; r < rows; r++) {
             const uint8_t *at = src + (size_t)r * row_bytes + (size_t)k * size;
-            Lanes weight = m->n_in - k < 16 ? load_dense_end(at, kind, m->n_in - k) : load_dense(at, kind);
+            Lanes weight =
+                m->n_in - k < 16 ? load_dense_end(at, kind, m->n_in - k) : load_dense(at, kind);
             for (int i = 0; i < n; i++)
                 for (int half = 0; half < 2; half++) {
                     __m256 input = _mm256_loadu_ps(x + (size_t)i * p->dense_stride + k + 8 * half);
-                    sum[r][i].half[half] = _mm256_fmadd_ps(weight.half[half], input, sum[r][i].half[half]);
+                    sum[r][i].half[half] =
+                        _mm256_fmadd_ps(weight.half[half], input, sum[r][i].half[half]);
                 }
         }
     for (int r = 0; r < rows; r++)
@@ -288,7 +305,7 @@ static void dense(const Product *p, int tile, int tile_end, int n)
         dense_rows(p, row, row_end, n, MATRIX_BF16);
 }
 
-/* ---- attention ---------------------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
 INLINE __m256i broadcast_pair(const int16_t *from)
 {
@@ -298,7 +315,8 @@ INLINE __m256i broadcast_pair(const int16_t *from)
 }
 
 /* Half a chunk: eight positions. */
-INLINE void half_scores(const int16_t *k, int head_dim, const int16_t *query, float *score, const int n)
+INLINE void half_scores(const int16_t *k, int head_dim, const int16_t *query, float *score,
+                        const int n)
 {
     __m256i high[2], low[2];
     for (int q = 0; q < n; q++)
@@ -308,29 +326,34 @@ INLINE void half_scores(const int16_t *k, int head_dim, const int16_t *query, fl
         for (int q = 0; q < n; q++) {
             const int16_t *terms = query + (size_t)q * 2 * (size_t)head_dim + d;
             high[q] = _mm256_add_epi32(high[q], _mm256_madd_epi16(keys, broadcast_pair(terms)));
-            low[q] = _mm256_add_epi32(low[q], _mm256_madd_epi16(keys, broadcast_pair(terms + head_dim)));
+            low[q] =
+                _mm256_add_epi32(low[q], _mm256_madd_epi16(keys, broadcast_pair(terms + head_dim)));
         }
     }
     for (int q = 0; q < n; q++)
-        _mm256_storeu_ps(score + (size_t)q * KV_PAGE, _mm256_fmadd_ps(_mm256_cvtepi32_ps(high[q]), _mm256_set1_ps(256.0f),
-                                                                      _mm256_cvtepi32_ps(low[q])));
+        _mm256_storeu_ps(score + (size_t)q * KV_PAGE,
+                         _mm256_fmadd_ps(_mm256_cvtepi32_ps(high[q]), _mm256_set1_ps(256.0f),
+                                         _mm256_cvtepi32_ps(low[q])));
 }
 
-static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query, int n_queries, float *score)
+static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query,
+                   int n_queries, float *score)
 {
     for (int i = 0; i < 2 * n_chunks; i++) {
         const int16_t *k = kv->k + (size_t)(i / 2) * 16 * (size_t)head_dim + i % 2 * 16;
         int q = 0;
         for (; q + 2 <= n_queries; q += 2)
-            half_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim, score + (size_t)q * KV_PAGE + i * 8, 2);
+            half_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim,
+                        score + (size_t)q * KV_PAGE + i * 8, 2);
         for (; q < n_queries; q++)
-            half_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim, score + (size_t)q * KV_PAGE + i * 8, 1);
+            half_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim,
+                        score + (size_t)q * KV_PAGE + i * 8, 1);
     }
 }
 
 /* n vectors of eight values for `queries` queries. */
-INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, const float *score, float *value,
-                          const int n, const int queries)
+INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, const float *score,
+                          float *value, const int n, const int queries)
 {
     __m256 sum[2][4];
     for (int q = 0; q < queries; q++)
@@ -342,7 +365,8 @@ INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, c
             __m128i half = _mm_loadu_si128((const __m128i *)(const void *)(row + 8 * j));
             __m256 values = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(half));
             for (int q = 0; q < queries; q++)
-                sum[q][j] = _mm256_fmadd_ps(_mm256_set1_ps(score[(size_t)q * KV_PAGE + (size_t)i]), values, sum[q][j]);
+                sum[q][j] = _mm256_fmadd_ps(_mm256_set1_ps(score[(size_t)q * KV_PAGE + (size_t)i]),
+                                            values, sum[q][j]);
         }
     }
     for (int q = 0; q < queries; q++)
@@ -350,8 +374,8 @@ INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, c
             _mm256_storeu_ps(value + (size_t)q * stride + 8 * j, sum[q][j]);
 }
 
-static void values(const KvBlock *kv, int value_stride, int begin, int end, const float *score, int n_queries,
-                   float *value)
+static void values(const KvBlock *kv, int value_stride, int begin, int end, const float *score,
+                   int n_queries, float *value)
 {
     size_t stride = (size_t)value_stride;
     int q = 0;

@@ -9,7 +9,7 @@
 
 enum { TOKENS = 4, DENSE_ROWS = 4, PREFETCH = 2048 /* bytes ahead of a single token's codes */ };
 
-/* ---- tiles -------------------------------------------------------------------------------------------------------- */
+/* ---- tiles ---- */
 
 INLINE __m512 load_values(const uint8_t *vector, DType type)
 {
@@ -44,13 +44,15 @@ typedef struct {
 INLINE Group load_group(const TileRun *run, int block, const int tiles)
 {
     const Matrix *m = run->p->matrix;
-    Group group = {0};
+    Group group = { 0 };
     int index = m->block_group ? m->block_group[block] : block;
     for (int i = 0; i < tiles; i++) {
         size_t at = ((size_t)(run->tile + i) * (size_t)m->n_groups + (size_t)index) * TILE_ROWS;
-        group.scale[i] = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type);
+        group.scale[i] =
+            load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type);
         if (m->offset == OFFSET_ZEROS)
-            group.zero[i] = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(m->zeros + at)));
+            group.zero[i] = _mm512_cvtepu8_epi32(
+                _mm_loadu_si128((const __m128i *)(const void *)(m->zeros + at)));
         if (m->offset == OFFSET_MINS)
             group.min[i] = load_values(m->mins + at * 2, DTYPE_F16);
     }
@@ -85,7 +87,8 @@ INLINE size_t block_bytes(const RunKind kind)
     return (size_t)kind.n_codes * (kind.kind == MATRIX_Q4 ? 32 : 64);
 }
 
-/* The sum with which the low terms of a block begin: minus the zero point times the sum of the activations. */
+/* The sum with which the low terms of a block begin: minus the zero point times the sum of the
+ * activations. */
 INLINE __m512i first_sum(__m512i less_sum, __m512i zero, const RunKind kind)
 {
     if (kind.offset == OFFSET_CONSTANT)
@@ -96,10 +99,11 @@ INLINE __m512i first_sum(__m512i less_sum, __m512i zero, const RunKind kind)
 }
 
 /* One token's share of a block, added to total. at: of the token's scale and sums. */
-INLINE void add_block(const __m512i codes[2][8], const Group *group, const Activations *x, size_t at, const RunKind kind,
-                      __m512 *total[2])
+INLINE void add_block(const __m512i codes[2][8], const Group *group, const Activations *x,
+                      size_t at, const RunKind kind, __m512 *total[2])
 {
-    const int8_t *terms = x->terms + at * 8 * (size_t)kind.n_codes, *low_terms = terms + 4 * kind.n_codes;
+    const int8_t *terms = x->terms + at * 8 * (size_t)kind.n_codes,
+                 *low_terms = terms + 4 * kind.n_codes;
     __m512i high[2], low[2], less_sum = _mm512_set1_epi32(x->less_sum[at]);
     for (int i = 0; i < kind.tiles; i++) {
         high[i] = _mm512_setzero_si512();
@@ -107,7 +111,8 @@ INLINE void add_block(const __m512i codes[2][8], const Group *group, const Activ
     }
 #pragma GCC unroll 8
     for (int j = 0; j < kind.n_codes; j++) {
-        __m512i high_term = broadcast_word(terms + 4 * j), low_term = broadcast_word(low_terms + 4 * j);
+        __m512i high_term = broadcast_word(terms + 4 * j),
+                low_term = broadcast_word(low_terms + 4 * j);
         for (int i = 0; i < kind.tiles; i++) {
             high[i] = _mm512_dpbusd_epi32(high[i], codes[i][j], high_term);
             low[i] = _mm512_dpbusd_epi32(low[i], codes[i][j], low_term);
@@ -116,9 +121,11 @@ INLINE void add_block(const __m512i codes[2][8], const Group *group, const Activ
     __m512 x_scale = _mm512_set1_ps(x->scale[at]);
     for (int i = 0; i < kind.tiles; i++) {
         __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high[i], 8), low[i]);
-        *total[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(group->scale[i], x_scale), *total[i]);
+        *total[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum),
+                                    _mm512_mul_ps(group->scale[i], x_scale), *total[i]);
         if (kind.offset == OFFSET_MINS)
-            *total[i] = _mm512_fmadd_ps(group->min[i], _mm512_set1_ps(x->scaled_sum[at]), *total[i]);
+            *total[i] =
+                _mm512_fmadd_ps(group->min[i], _mm512_set1_ps(x->scaled_sum[at]), *total[i]);
     }
 }
 
@@ -138,13 +145,14 @@ INLINE void run_batch(TileRun *run, const RunKind kind)
         for (int i = 0; i < kind.tiles; i++)
             load_codes(from + (size_t)i * tile_bytes, kind, codes[i]);
         for (size_t t = 0; t < n; t++) {
-            __m512 *total[2] = {&run->total[0][t], &run->total[1][t]};
+            __m512 *total[2] = { &run->total[0][t], &run->total[1][t] };
             add_block(codes, &group, p->quant, (size_t)block * n + t, kind, total);
         }
     }
     for (int i = 0; i < kind.tiles; i++)
         for (size_t t = 0; t < n; t++)
-            _mm512_storeu_ps(p->out + t * p->out_stride + (size_t)(run->tile + i) * TILE_ROWS, run->total[i][t]);
+            _mm512_storeu_ps(p->out + t * p->out_stride + (size_t)(run->tile + i) * TILE_ROWS,
+                             run->total[i][t]);
 }
 
 /* A single token: sums stay in registers, and memory is asked for ahead of its use. */
@@ -154,14 +162,15 @@ INLINE void run_single(TileRun *run, const RunKind kind)
     const Matrix *m = p->matrix;
     size_t tile_bytes = (size_t)m->form.n_blocks * block_bytes(kind);
     const uint8_t *from = m->codes + (size_t)run->tile * tile_bytes;
-    __m512 first = _mm512_setzero_ps(), second = first, *total[2] = {&first, &second};
+    __m512 first = _mm512_setzero_ps(), second = first, *total[2] = { &first, &second };
     for (int block = 0; block < m->form.n_blocks; block++, from += block_bytes(kind)) {
         Group group = load_group(run, block, kind.tiles);
         __m512i codes[2][8];
         for (int i = 0; i < kind.tiles; i++) {
             load_codes(from + (size_t)i * tile_bytes, kind, codes[i]);
             for (size_t line = 0; line < block_bytes(kind); line += 64)
-                _mm_prefetch((const char *)from + (size_t)i * tile_bytes + PREFETCH + line, _MM_HINT_T0);
+                _mm_prefetch((const char *)from + (size_t)i * tile_bytes + PREFETCH + line,
+                             _MM_HINT_T0);
         }
         add_block(codes, &group, p->quant, (size_t)block, kind, total);
     }
@@ -178,7 +187,8 @@ INLINE void run_kind(TileRun *run, const RunKind kind, const bool single)
         run_batch(run, kind);
 }
 
-/* One copy of the loops for each kind of offset and size of block, so that they hold no question with one answer. */
+/* One copy of the loops for each kind of offset and size of block, so that they hold no question
+ * with one answer. */
 INLINE void run_offset(TileRun *run, RunKind kind, const bool single)
 {
     switch (run->p->matrix->offset) {
@@ -200,19 +210,22 @@ INLINE void run_q4(TileRun *run, const int tiles, const bool single)
 {
     switch (run->p->matrix->form.block) {
     case 32:
-        run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 8}, single);
+        run_offset(run, (RunKind){ .kind = MATRIX_Q4, .tiles = tiles, .n_codes = 8 }, single);
         break;
     case 16:
-        run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 4}, single);
+        run_offset(run, (RunKind){ .kind = MATRIX_Q4, .tiles = tiles, .n_codes = 4 }, single);
         break;
     default:
-        run_offset(run, (RunKind){.kind = MATRIX_Q4, .tiles = tiles, .n_codes = 2}, single);
+        run_offset(run, (RunKind){ .kind = MATRIX_Q4, .tiles = tiles, .n_codes = 2 }, single);
     }
 }
 
 INLINE void run_q8(TileRun *run, const int tiles, const bool single)
 {
-    run_kind(run, (RunKind){.kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .tiles = tiles, .n_codes = 8}, single);
+    run_kind(
+        run,
+        (RunKind){ .kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .tiles = tiles, .n_codes = 8 },
+        single);
 }
 
 static void q4(const Product *p, int tile, int tile_end, int n)
@@ -243,7 +256,7 @@ static void q8(const Product *p, int tile, int tile_end, int n)
         run_q8(&run, 1, false);
 }
 
-/* ---- dense -------------------------------------------------------------------------------------------------------- */
+/* ---- dense ---- */
 
 /* Sixteen weights; those past `mask` are 0 and not read. */
 INLINE __m512 load_dense(const uint8_t *src, MatrixKind kind, __mmask16 mask)
@@ -265,7 +278,8 @@ INLINE float fold(__m512 lanes)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows, const int n)
+INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows,
+                        const int n)
 {
     const Matrix *m = p->matrix;
     size_t size = kind == MATRIX_F32 ? 4 : 2, row_bytes = (size_t)m->n_in * size;
@@ -321,7 +335,7 @@ static void dense(const Product *p, int tile, int tile_end, int n)
         dense_rows(p, row, row_end, n, MATRIX_BF16);
 }
 
-/* ---- attention ---------------------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
 INLINE __m512i broadcast_pair(const int16_t *from)
 {
@@ -330,7 +344,8 @@ INLINE __m512i broadcast_pair(const int16_t *from)
     return _mm512_set1_epi32(word);
 }
 
-INLINE void chunk_scores(const int16_t *k, int head_dim, const int16_t *query, float *score, const int n)
+INLINE void chunk_scores(const int16_t *k, int head_dim, const int16_t *query, float *score,
+                         const int n)
 {
     __m512i high[4], low[4];
     for (int q = 0; q < n; q++)
@@ -344,25 +359,29 @@ INLINE void chunk_scores(const int16_t *k, int head_dim, const int16_t *query, f
         }
     }
     for (int q = 0; q < n; q++)
-        _mm512_storeu_ps(score + (size_t)q * KV_PAGE, _mm512_fmadd_ps(_mm512_cvtepi32_ps(high[q]), _mm512_set1_ps(256.0f),
-                                                                      _mm512_cvtepi32_ps(low[q])));
+        _mm512_storeu_ps(score + (size_t)q * KV_PAGE,
+                         _mm512_fmadd_ps(_mm512_cvtepi32_ps(high[q]), _mm512_set1_ps(256.0f),
+                                         _mm512_cvtepi32_ps(low[q])));
 }
 
-static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query, int n_queries, float *score)
+static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query,
+                   int n_queries, float *score)
 {
     for (int chunk = 0; chunk < n_chunks; chunk++) {
         const int16_t *k = kv->k + (size_t)chunk * 16 * (size_t)head_dim;
         int q = 0;
         for (; q + 4 <= n_queries; q += 4)
-            chunk_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim, score + (size_t)q * KV_PAGE + chunk * 16, 4);
+            chunk_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim,
+                         score + (size_t)q * KV_PAGE + chunk * 16, 4);
         for (; q < n_queries; q++)
-            chunk_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim, score + (size_t)q * KV_PAGE + chunk * 16, 1);
+            chunk_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim,
+                         score + (size_t)q * KV_PAGE + chunk * 16, 1);
     }
 }
 
 /* n vectors of values for `queries` queries. */
-INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, const float *score, float *value,
-                          const int n, const int queries)
+INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, const float *score,
+                          float *value, const int n, const int queries)
 {
     __m512 sum[4][4];
     for (int q = 0; q < queries; q++)
@@ -374,7 +393,8 @@ INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, c
             __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)(row + 16 * j));
             __m512 values = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(half));
             for (int q = 0; q < queries; q++)
-                sum[q][j] = _mm512_fmadd_ps(_mm512_set1_ps(score[(size_t)q * KV_PAGE + (size_t)i]), values, sum[q][j]);
+                sum[q][j] = _mm512_fmadd_ps(_mm512_set1_ps(score[(size_t)q * KV_PAGE + (size_t)i]),
+                                            values, sum[q][j]);
         }
     }
     for (int q = 0; q < queries; q++)
@@ -382,8 +402,8 @@ INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, c
             _mm512_storeu_ps(value + (size_t)q * stride + 16 * j, sum[q][j]);
 }
 
-static void values(const KvBlock *kv, int value_stride, int begin, int end, const float *score, int n_queries,
-                   float *value)
+static void values(const KvBlock *kv, int value_stride, int begin, int end, const float *score,
+                   int n_queries, float *value)
 {
     size_t stride = (size_t)value_stride;
     int q = 0;

@@ -1,6 +1,7 @@
 /* The kernels in portable C: what the others must equal bit for bit.
  *
- * fmaf is part of the definition; without the instruction it is a slow library call, and that is accepted here. */
+ * fmaf is part of the definition; without the instruction it is a slow library call, and that is
+ * accepted here. */
 #include "config.h"
 
 #include "kernels/cpu/pointwise.h"
@@ -47,7 +48,8 @@ static size_t group_at(const Matrix *m, int tile, int block)
     return ((size_t)tile * (size_t)m->n_groups + (size_t)group) * TILE_ROWS;
 }
 
-static void add_block(const Product *p, int tile, int block, size_t x_at, const int32_t *sum, float *total)
+static void add_block(const Product *p, int tile, int block, size_t x_at, const int32_t *sum,
+                      float *total)
 {
     const Matrix *m = p->matrix;
     size_t at = group_at(m, tile, block);
@@ -58,7 +60,8 @@ static void add_block(const Product *p, int tile, int block, size_t x_at, const 
         int32_t zero = m->offset == OFFSET_CONSTANT ? constant : 0;
         if (m->offset == OFFSET_ZEROS)
             zero = m->zeros[at + (size_t)r];
-        total[r] = fmaf((float)(sum[r] + zero * less_sum), lane_value(scales, m->scale_type, r) * x_scale, total[r]);
+        total[r] = fmaf((float)(sum[r] + zero * less_sum),
+                        lane_value(scales, m->scale_type, r) * x_scale, total[r]);
         if (m->offset == OFFSET_MINS)
             total[r] = fmaf(half_load(m->mins + 2 * (at + (size_t)r)), scaled_sum, total[r]);
     }
@@ -74,7 +77,7 @@ static void tile_product(const Product *p, int tile, int token, float *total)
     for (int block = 0; block < m->form.n_blocks; block++) {
         size_t x_at = (size_t)block * (size_t)x->n_tokens + (size_t)token;
         const int8_t *high = x->terms + x_at * 2 * (size_t)size, *low = high + size;
-        int32_t sum[TILE_ROWS] = {0};
+        int32_t sum[TILE_ROWS] = { 0 };
         for (int place = 0; place < size; place += per_unit, unit += 64) {
             int32_t value[8];
             for (int j = 0; j < per_unit; j++)
@@ -92,27 +95,32 @@ static void tiles(const Product *p, int tile, int tile_end, int n)
 {
     for (; tile < tile_end; tile++)
         for (int t = 0; t < n; t++) {
-            float total[TILE_ROWS] = {0};
+            float total[TILE_ROWS] = { 0 };
             tile_product(p, tile, t, total);
-            memcpy(p->out + (size_t)t * p->out_stride + (size_t)tile * TILE_ROWS, total, sizeof total);
+            memcpy(p->out + (size_t)t * p->out_stride + (size_t)tile * TILE_ROWS, total,
+                   sizeof total);
         }
 }
 
-/* ---- dense ------------------------------------------------------------------------------------------------------- */
+/* ---- dense ---- */
 
 static void load_dense(MatrixKind kind, const uint8_t *src, int n, float out[16])
 {
     for (int i = 0; i < 16; i++)
         out[i] = 0;
     for (int i = 0; i < n; i++)
-        out[i] = lane_value(src, kind == MATRIX_F32 ? DTYPE_F32 : kind == MATRIX_F16 ? DTYPE_F16 : DTYPE_BF16, i);
+        out[i] = lane_value(src,
+                            kind == MATRIX_F32   ? DTYPE_F32
+                            : kind == MATRIX_F16 ? DTYPE_F16
+                                                 : DTYPE_BF16,
+                            i);
 }
 
 static float dense_row(const Matrix *m, int row, const float *x)
 {
     size_t bytes = m->kind == MATRIX_F32 ? 4 : 2;
     const uint8_t *src = m->dense + (size_t)row * (size_t)m->n_in * bytes;
-    float lane[16] = {0}, weight[16];
+    float lane[16] = { 0 }, weight[16];
     for (int k = 0; k < m->n_in; k += 16) {
         load_dense(m->kind, src + (size_t)k * bytes, m->n_in - k < 16 ? m->n_in - k : 16, weight);
         for (int i = 0; i < 16; i++)
@@ -125,19 +133,23 @@ static void dense(const Product *p, int tile, int tile_end, int n)
 {
     for (int row = tile * TILE_ROWS; row < tile_end * TILE_ROWS; row++)
         for (int t = 0; t < n; t++) {
-            float value = row < p->matrix->n_out ? dense_row(p->matrix, row, p->dense + (size_t)t * p->dense_stride) : 0;
+            float value = row < p->matrix->n_out
+                              ? dense_row(p->matrix, row, p->dense + (size_t)t * p->dense_stride)
+                              : 0;
             p->out[(size_t)t * p->out_stride + (size_t)row] = value;
         }
 }
 
-/* ---- attention --------------------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
-static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query, int n_queries, float *score)
+static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query,
+                   int n_queries, float *score)
 {
     for (int q = 0; q < n_queries; q++) {
         const int16_t *high = query + (size_t)q * 2 * (size_t)head_dim, *low = high + head_dim;
         for (int i = 0; i < n_chunks * 16; i++) {
-            const int16_t *k = kv->k + (size_t)(i / 16) * 16 * (size_t)head_dim + (size_t)(i % 16) * 2;
+            const int16_t *k =
+                kv->k + (size_t)(i / 16) * 16 * (size_t)head_dim + (size_t)(i % 16) * 2;
             int32_t high_sum = 0, low_sum = 0;
             for (int d = 0; d < head_dim; d++) {
                 int32_t value = k[(size_t)(d / 2) * 32 + (size_t)(d % 2)];
@@ -149,8 +161,8 @@ static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t 
     }
 }
 
-static void values(const KvBlock *kv, int value_stride, int begin, int end, const float *score, int n_queries,
-                   float *value)
+static void values(const KvBlock *kv, int value_stride, int begin, int end, const float *score,
+                   int n_queries, float *value)
 {
     for (int q = 0; q < n_queries; q++) {
         float *out = value + (size_t)q * (size_t)value_stride;

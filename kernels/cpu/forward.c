@@ -1,7 +1,8 @@
 /* The schedule of a forward pass: what is computed in which order for a batch of tokens.
  *
- * The calling thread walks through the layers and shares each step out over the pool: matrices by rows, everything else
- * by tokens.  For a single token the small steps run on the calling thread alone. */
+ * The calling thread walks through the layers and shares each step out over the pool: matrices by
+ * rows, everything else by tokens.  For a single token the small steps run on the calling thread
+ * alone. */
 #include "config.h"
 
 #include <math.h>
@@ -32,7 +33,7 @@ typedef struct {
 
 KStatus cpu_fault(CpuBackend *backend, KStatus status, int layer, const char *what)
 {
-    backend->fault = (KFault){.layer = layer};
+    backend->fault = (KFault){ .layer = layer };
     snprintf(backend->fault.device, sizeof backend->fault.device, "cpu");
     snprintf(backend->fault.what, sizeof backend->fault.what, "%s", what);
     return status;
@@ -45,7 +46,7 @@ static void raise_worst(atomic_uint *worst, uint32_t bits)
         continue;
 }
 
-/* ---- steps by token ---------------------------------------------------------------------------------------------- */
+/* ---- steps by token ---- */
 
 static void embed_item(void *arg, int token, int thread)
 {
@@ -56,7 +57,8 @@ static void embed_item(void *arg, int token, int thread)
     size_t row_bytes = (size_t)(table->cols / info->block) * (size_t)info->block_bytes;
     float *x = loaded->scratch.x + (size_t)token * loaded->scratch.hidden;
     (void)thread;
-    info->to_float((const uint8_t *)table->data + (size_t)pass->ids[token] * row_bytes, x, table->cols);
+    info->to_float((const uint8_t *)table->data + (size_t)pass->ids[token] * row_bytes, x,
+                   table->cols);
     int angles = loaded->shape.rope_dims / 2;
     float *cosine = loaded->scratch.cosine + (size_t)token * (size_t)angles;
     float *sine = loaded->scratch.sine + (size_t)token * (size_t)angles;
@@ -71,16 +73,17 @@ static void quantise_input(const Pass *pass, const float *x, int token)
 {
     CpuLoaded *loaded = pass->loaded;
     for (int i = 0; i < pass->input->n_sets; i++)
-        raise_worst(&loaded->scratch.worst, pass->backend->isa->quantise(x, &loaded->scratch.act[i], token));
+        raise_worst(&loaded->scratch.worst,
+                    pass->backend->isa->quantise(x, &loaded->scratch.act[i], token));
 }
 
 static void norm_item(void *arg, int token, int thread)
 {
     const Pass *pass = arg;
-    NormInput in = {.x = pass->from + (size_t)token * pass->from_stride,
-                    .weight = pass->norm_weight,
-                    .n = pass->loaded->shape.hidden,
-                    .eps = pass->loaded->shape.rms_eps};
+    NormInput in = { .x = pass->from + (size_t)token * pass->from_stride,
+                     .weight = pass->norm_weight,
+                     .n = pass->loaded->shape.hidden,
+                     .eps = pass->loaded->shape.rms_eps };
     float *to = pass->norm_to + (size_t)token * pass->norm_to_stride;
     (void)thread;
     float sum = pass->backend->isa->norm(&in, to);
@@ -102,7 +105,8 @@ static void silu_item(void *arg, int token, int thread)
     const Scratch *scratch = &pass->loaded->scratch;
     float *gate = scratch->gate + (size_t)token * scratch->inner;
     (void)thread;
-    pass->backend->isa->silu_mul(gate, scratch->up + (size_t)token * scratch->inner, pass->loaded->shape.intermediate);
+    pass->backend->isa->silu_mul(gate, scratch->up + (size_t)token * scratch->inner,
+                                 pass->loaded->shape.intermediate);
     quantise_input(pass, gate, token);
 }
 
@@ -125,7 +129,10 @@ static void norm_head(const Pass *pass, float *head, const float *weight)
 {
     if (!weight)
         return;
-    NormInput in = {.x = head, .weight = weight, .n = pass->loaded->shape.head_dim, .eps = pass->loaded->shape.rms_eps};
+    NormInput in = { .x = head,
+                     .weight = weight,
+                     .n = pass->loaded->shape.head_dim,
+                     .eps = pass->loaded->shape.rms_eps };
     pass->backend->isa->norm(&in, head);
 }
 
@@ -139,7 +146,8 @@ static void query_head(const Pass *pass, int token, int head)
     int16_t *high = scratch->query + at * 2 * (size_t)head_dim, *low = high + head_dim;
     norm_head(pass, q, pass->layer->q_norm);
     rotate(pass, q, token);
-    raise_worst(&scratch->worst, pass->backend->isa->quantise_head(q, head_dim, low, &scratch->query_scale[at]));
+    raise_worst(&scratch->worst,
+                pass->backend->isa->quantise_head(q, head_dim, low, &scratch->query_scale[at]));
     for (int d = 0; d < head_dim; d++) {
         high[d] = (int16_t)((low[d] + 128) >> 8);
         low[d] = (int16_t)(low[d] - high[d] * 256);
@@ -155,7 +163,8 @@ static void cache_head(const Pass *pass, int token, int head)
     float *k = scratch->k + (size_t)token * scratch->kv + (size_t)head * head_dim;
     float *v = scratch->v + (size_t)token * scratch->kv + (size_t)head * head_dim;
     int position = pass->timeline->length + token, place = position % KV_PAGE;
-    KvBlock block = kv_block(loaded, pass->timeline->pages[position / KV_PAGE], pass->layer_index, head);
+    KvBlock block =
+        kv_block(loaded, pass->timeline->pages[position / KV_PAGE], pass->layer_index, head);
     int16_t row[512];
     norm_head(pass, k, pass->layer->k_norm);
     rotate(pass, k, token);
@@ -164,7 +173,8 @@ static void cache_head(const Pass *pass, int token, int head)
     for (size_t d = 0; d < head_dim; d += 2)
         memcpy(to + d / 2 * 32, row + d, 2 * sizeof *row);
     int16_t *value = block.v + (size_t)place * loaded->value_stride;
-    raise_worst(&scratch->worst, isa->quantise_head(v, (int)head_dim, value, &block.v_scale[place]));
+    raise_worst(&scratch->worst,
+                isa->quantise_head(v, (int)head_dim, value, &block.v_scale[place]));
 }
 
 static void heads_item(void *arg, int token, int thread)
@@ -177,7 +187,7 @@ static void heads_item(void *arg, int token, int thread)
         cache_head(pass, token, head);
 }
 
-/* ---- steps of a layer --------------------------------------------------------------------------------------------- */
+/* ---- steps of a layer ---- */
 
 static void set_forms(Scratch *scratch, const MatrixInput *input, int n)
 {
@@ -208,10 +218,13 @@ static void run_quantise(Pass *pass, PoolItem *item, const MatrixInput *input, i
 }
 
 /* The product of `input` that is added to the residual stream. */
-static void run_residual(Pass *pass, const MatrixInput *input, const float *from, size_t stride, int n)
+static void run_residual(Pass *pass, const MatrixInput *input, const float *from, size_t stride,
+                         int n)
 {
     Scratch *scratch = &pass->loaded->scratch;
-    LinearJob job = {.n_products = 1, .n_tokens = n, .add_to = scratch->x, .add_stride = scratch->hidden};
+    LinearJob job = {
+        .n_products = 1, .n_tokens = n, .add_to = scratch->x, .add_stride = scratch->hidden
+    };
     job.product[0] = linear_product(input, 0, scratch->act, from, stride);
     job.product[0].out = scratch->delta;
     job.product[0].out_stride = scratch->hidden;
@@ -231,12 +244,13 @@ static void run_attention(Pass *pass, int n)
 {
     Scratch *scratch = &pass->loaded->scratch;
     const CpuLayer *layer = pass->layer;
-    float *outs[3] = {scratch->q, scratch->k, scratch->v};
-    size_t strides[3] = {scratch->heads, scratch->kv, scratch->kv};
-    LinearJob job = {.n_products = 3, .n_tokens = n};
+    float *outs[3] = { scratch->q, scratch->k, scratch->v };
+    size_t strides[3] = { scratch->heads, scratch->kv, scratch->kv };
+    LinearJob job = { .n_products = 3, .n_tokens = n };
     run_norm(pass, layer->attn_norm, &layer->to_qkv, n);
     for (int i = 0; i < 3; i++) {
-        job.product[i] = linear_product(&layer->to_qkv, i, scratch->act, scratch->h, scratch->hidden);
+        job.product[i] =
+            linear_product(&layer->to_qkv, i, scratch->act, scratch->h, scratch->hidden);
         job.product[i].out = outs[i];
         job.product[i].out_stride = strides[i];
     }
@@ -254,10 +268,11 @@ static void run_feed_forward(Pass *pass, int n)
 {
     Scratch *scratch = &pass->loaded->scratch;
     const CpuLayer *layer = pass->layer;
-    LinearJob job = {.n_products = 2, .n_tokens = n};
+    LinearJob job = { .n_products = 2, .n_tokens = n };
     run_norm(pass, layer->ffn_norm, &layer->to_gate_up, n);
     for (int i = 0; i < 2; i++) {
-        job.product[i] = linear_product(&layer->to_gate_up, i, scratch->act, scratch->h, scratch->hidden);
+        job.product[i] =
+            linear_product(&layer->to_gate_up, i, scratch->act, scratch->h, scratch->hidden);
         job.product[i].out = i == 0 ? scratch->gate : scratch->up;
         job.product[i].out_stride = scratch->inner;
     }
@@ -267,7 +282,8 @@ static void run_feed_forward(Pass *pass, int n)
     tap(pass, TAP_FFN_OUT, scratch->delta, n);
 }
 
-/* KS_NAN when the layer saw a number that is not finite; what it received was made by the layer before. */
+/* KS_NAN when the layer saw a number that is not finite; what it received was made by the layer
+ * before. */
 static KStatus check_layer(Pass *pass, bool received)
 {
     Scratch *scratch = &pass->loaded->scratch;
@@ -275,7 +291,8 @@ static KStatus check_layer(Pass *pass, bool received)
     if (atomic_load(worst) < NOT_FINITE)
         return KS_OK;
     int layer = received && pass->layer_index > 0 ? pass->layer_index - 1 : pass->layer_index;
-    return cpu_fault((CpuBackend *)pass->loaded->base.backend, KS_NAN, layer, "activations are not finite");
+    return cpu_fault((CpuBackend *)pass->loaded->base.backend, KS_NAN, layer,
+                     "activations are not finite");
 }
 
 static KStatus run_layer(Pass *pass, int layer, int n)
@@ -297,15 +314,15 @@ static KStatus run_layer(Pass *pass, int layer, int n)
     return check_layer(pass, false);
 }
 
-/* ---- the head ----------------------------------------------------------------------------------------------------- */
+/* ---- the head ---- */
 
 KStatus forward_head(CpuLoaded *loaded, const float *hidden, size_t stride, int n, float *out)
 {
     CpuBackend *backend = (CpuBackend *)loaded->base.backend;
     Scratch *scratch = &loaded->scratch;
     size_t out_stride = (size_t)loaded->head.n_tiles * TILE_ROWS;
-    Pass pass = {.loaded = loaded, .backend = backend, .from = hidden, .from_stride = stride};
-    LinearJob job = {.n_products = 1, .n_tokens = n};
+    Pass pass = { .loaded = loaded, .backend = backend, .from = hidden, .from_stride = stride };
+    LinearJob job = { .n_products = 1, .n_tokens = n };
     run_quantise(&pass, quantise_item, &loaded->to_head, n);
     job.product[0] = linear_product(&loaded->to_head, 0, scratch->act, hidden, stride);
     job.product[0].out = out;
@@ -336,7 +353,8 @@ static KStatus finish_batch(Pass *pass, int n, Want want)
     pass->from_stride = scratch->hidden;
     pass->norm_weight = loaded->output_norm;
     pass->input = NULL;
-    pass->norm_to = want == WANT_ALL ? timeline->hidden + (size_t)timeline->n_all * hidden : scratch->h;
+    pass->norm_to =
+        want == WANT_ALL ? timeline->hidden + (size_t)timeline->n_all * hidden : scratch->h;
     pass->norm_to_stride = hidden;
     atomic_store(&scratch->worst_norm, 0);
     pool_run(pass->backend->pool, rows, norm_item, pass);
@@ -351,13 +369,16 @@ static KStatus finish_batch(Pass *pass, int n, Want want)
     return forward_head(loaded, scratch->h, scratch->hidden, 1, timeline->logits);
 }
 
-KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want want, const KCall *call)
+KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want want,
+                      const KCall *call)
 {
     CpuLoaded *loaded = (CpuLoaded *)timeline->base.loaded;
-    Pass pass = {.timeline = timeline, .loaded = loaded, .ids = ids};
+    Pass pass = { .timeline = timeline, .loaded = loaded, .ids = ids };
     pass.backend = (const CpuBackend *)loaded->base.backend;
     pool_run(pass.backend->pool, n, embed_item, &pass);
     for (int layer = 0; layer < loaded->shape.n_layers; layer++) {
+        if (call && call->poll)
+            call->poll(call->arg);
         if (call && call->cancel && atomic_load_explicit(call->cancel, memory_order_relaxed))
             return KS_CANCELLED;
         if (call && call->poll)

@@ -35,25 +35,26 @@ typedef struct {
     const float *q_norm, *k_norm;      /* [head_dim] or NULL */
 } CpuLayer;
 
-/* Room for one batch.  Rows are padded to whole tiles.  Its size is (batch, stride) where not said. */
+/* Room for one batch.  Rows are padded to whole tiles.  Its size is (batch, stride) where not said.
+ */
 typedef struct {
     int batch;
     size_t hidden, heads, kv, inner; /* strides in floats */
     float *x;                        /* residual stream */
     float *h;                        /* normalised; (batch, hidden) */
     float *q, *k, *v;
-    float *attn;                /* (batch, heads) */
-    float *gate, *up;           /* (batch, inner) */
-    float *delta;               /* output of o and down before it is added (batch, hidden) */
+    float *attn;      /* (batch, heads) */
+    float *gate, *up; /* (batch, inner) */
+    float *delta;     /* output of o and down before it is added (batch, hidden) */
     Activations act[3];
-    float *cosine, *sine;       /* (batch, rope_dims / 2) */
-    int16_t *query;             /* (batch, n_heads, 2, head_dim) */
-    float *query_scale;         /* (batch, n_heads) */
-    int16_t *gathered;          /* (threads, QUERIES_MAX, 2, head_dim) */
-    float *score;               /* (threads, QUERIES_MAX, KV_PAGE) */
-    float *value;               /* (threads, 2 * QUERIES_MAX, value_stride): of a page, and so far */
-    atomic_uint worst;          /* largest magnitude's bits since it was last cleared */
-    atomic_uint worst_norm;     /* the same at the entrance of a layer: the fault of the layer before */
+    float *cosine, *sine;   /* (batch, rope_dims / 2) */
+    int16_t *query;         /* (batch, n_heads, 2, head_dim) */
+    float *query_scale;     /* (batch, n_heads) */
+    int16_t *gathered;      /* (threads, QUERIES_MAX, 2, head_dim) */
+    float *score;           /* (threads, QUERIES_MAX, KV_PAGE) */
+    float *value;           /* (threads, 2 * QUERIES_MAX, value_stride): of a page, and so far */
+    atomic_uint worst;      /* largest magnitude's bits since it was last cleared */
+    atomic_uint worst_norm; /* the same at the entrance of a layer: the fault of the layer before */
     uint8_t *memory;
     size_t bytes;
 } Scratch;
@@ -67,8 +68,8 @@ typedef struct {
     Matrix head;
     MatrixInput to_head;
     const float *output_norm;
-    float *norms;       /* all norm weights */
-    uint8_t *packed;    /* all tiles */
+    float *norms;    /* all norm weights */
+    uint8_t *packed; /* all tiles */
     size_t packed_bytes, borrowed_bytes;
     size_t value_stride; /* head_dim in whole vectors of 16 */
     size_t block_bytes;  /* of a KvBlock */
@@ -88,16 +89,17 @@ typedef struct {
     int32_t *ids;    /* [context] */
     int n_pages;
     KvPage **pages;
-    Want have;       /* which logits there are */
-    int n_all;       /* WANT_ALL: rows of hidden */
-    float *logits;   /* [LOGIT_ROWS][n_tiles of head * 16] */
-    float *hidden;   /* [context][stride of Scratch.hidden]: WANT_ALL, normalised, multiplied with the head when asked for */
-    float *partial;  /* [n_heads][n_pages][2 + value_stride]: attention of one token by page */
-    float *taps;     /* [n_layers][4][hidden] or NULL */
+    Want have;     /* which logits there are */
+    int n_all;     /* WANT_ALL: rows of hidden */
+    float *logits; /* [LOGIT_ROWS][n_tiles of head * 16] */
+    float *hidden; /* [context][stride of Scratch.hidden]: WANT_ALL, normalised, multiplied with the
+                      head when asked for */
+    float *partial; /* [n_heads][n_pages][2 + value_stride]: attention of one token by page */
+    float *taps;    /* [n_layers][4][hidden] or NULL */
     SampleScratch sample;
 } CpuTimeline;
 
-/* ---- linear.c ---------------------------------------------------------------------------------------------------- */
+/* ---- linear.c ---- */
 
 typedef struct {
     Product product[3];
@@ -108,24 +110,27 @@ typedef struct {
 
 void linear_run(const CpuBackend *backend, const LinearJob *job);
 /* The product of an input's matrix i with quantised (act) or plain (dense) activations. */
-Product linear_product(const MatrixInput *input, int i, const Activations *act, const float *dense, size_t stride);
+Product linear_product(const MatrixInput *input, int i, const Activations *act, const float *dense,
+                       size_t stride);
 
-/* ---- attention.c -------------------------------------------------------------------------------------------------- */
+/* ---- attention.c ---- */
 
 KvBlock kv_block(const CpuLoaded *loaded, const KvPage *page, int layer, int kv_head);
-/* Rotated and quantised queries in scratch->query, keys and values of the batch in the cache: writes scratch->attn. */
+/* Rotated and quantised queries in scratch->query, keys and values of the batch in the cache:
+ * writes scratch->attn. */
 void attention_run(CpuTimeline *timeline, int layer, int n_tokens);
 
-/* ---- forward.c ---------------------------------------------------------------------------------------------------- */
+/* ---- forward.c ---- */
 
-/* Evaluates up to scratch.batch tokens after timeline->length and moves it.  want: WANT_LAST leaves logits, WANT_ALL
- * appends to hidden. */
-KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want want, const KCall *call);
+/* Evaluates up to scratch.batch tokens after timeline->length and moves it.  want: WANT_LAST leaves
+ * logits, WANT_ALL appends to hidden. */
+KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want want,
+                      const KCall *call);
 /* logits of n rows of normalised hidden states; out: (n, head tiles * 16); n <= scratch.batch */
 KStatus forward_head(CpuLoaded *loaded, const float *hidden, size_t stride, int n, float *out);
 KStatus cpu_fault(CpuBackend *backend, KStatus status, int layer, const char *what);
 
-/* ---- timeline.c --------------------------------------------------------------------------------------------------- */
+/* ---- timeline.c ---- */
 
 KStatus timeline_open(Loaded *loaded, int context, Timeline **out);
 KStatus timeline_fork(Timeline *timeline, int keep, Timeline **out);
@@ -136,12 +141,14 @@ KStatus timeline_save(Timeline *timeline, int from, int n, void *out);
 KStatus timeline_restore(Timeline *timeline, int from, int n, const int32_t *ids, const void *in);
 size_t timeline_kv_bytes(const Loaded *loaded, int context);
 
-/* ---- loading.c ---------------------------------------------------------------------------------------------------- */
+/* ---- loading.c ---- */
 
-KStatus cpu_load(Backend *backend, const ModelShape *shape, const ModelWeights *weights, const KCall *call, Loaded **out);
+KStatus cpu_load(Backend *backend, const ModelShape *shape, const ModelWeights *weights,
+                 const KCall *call, Loaded **out);
 void cpu_unload(Loaded *loaded);
 size_t cpu_weight_bytes(const Loaded *loaded);
-/* Zeroed memory that becomes resident when it is touched; huge: ask for huge pages.  NULL when there is none. */
+/* Zeroed memory that becomes resident when it is touched; huge: ask for huge pages.  NULL when
+ * there is none. */
 void *region_map(size_t bytes, bool huge);
 void region_unmap(void *region, size_t bytes);
 

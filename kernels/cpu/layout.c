@@ -1,8 +1,9 @@
 /* Repacking of quantised weights into tiles, in parallel, once at load.
  *
- * A GPTQ word already holds eight k of one output, and a GGUF block already holds its nibbles in a usable order, so both
- * are moved in whole words.  Act-order is folded in here: columns are sorted by group, each group is filled up to whole
- * blocks, and the permutation goes to the activations.  AWQ and act-order are moved nibble by nibble. */
+ * A GPTQ word already holds eight k of one output, and a GGUF block already holds its nibbles in a
+ * usable order, so both are moved in whole words.  Act-order is folded in here: columns are sorted
+ * by group, each group is filled up to whole blocks, and the permutation goes to the activations.
+ * AWQ and act-order are moved nibble by nibble. */
 #include "config.h"
 
 #include "kernels/cpu/layout.h"
@@ -31,9 +32,10 @@ static size_t scale_bytes(DType type)
     return type == DTYPE_F32 ? 4 : 2;
 }
 
-/* ---- planning ---------------------------------------------------------------------------------------------------- */
+/* ---- planning ---- */
 
-/* Integer sums run over the largest power of two up to 32 that divides the group; 8 is the least that words allow. */
+/* Integer sums run over the largest power of two up to 32 that divides the group; 8 is the least
+ * that words allow. */
 static int block_size(int group)
 {
     int block = BLOCK_MAX;
@@ -50,7 +52,8 @@ static int group_of(const QuantSource *quant, int k)
 static KStatus plan_permutation(const QuantSource *quant, Matrix *m)
 {
     int block = m->form.block, n_blocks = 0;
-    int32_t *next = calloc((size_t)quant->n_groups + 1, sizeof *next); /* columns of a group, then its next place */
+    int32_t *next = calloc((size_t)quant->n_groups + 1,
+                           sizeof *next); /* columns of a group, then its next place */
     if (!next)
         return KS_MEMORY;
     for (int k = 0; k < m->n_in; k++)
@@ -98,7 +101,7 @@ static KStatus plan_groups(const QuantSource *quant, Matrix *m)
     return KS_OK;
 }
 
-static const int awq_nibble[8] = {0, 4, 1, 5, 2, 6, 3, 7}; /* of column j in its word */
+static const int awq_nibble[8] = { 0, 4, 1, 5, 2, 6, 3, 7 }; /* of column j in its word */
 
 static int packed_shift(const QuantSource *quant, int n)
 {
@@ -126,7 +129,8 @@ static bool zeros_are_eight(const QuantSource *quant, int n_out)
 static KStatus plan_quant(const Linear *linear, Matrix *m, const char **why)
 {
     const QuantSource *quant = &linear->quant;
-    if (quant->bits != 4 || linear->n_out % 8 != 0 || linear->n_in % 8 != 0 || quant->group_size < 1) {
+    if (quant->bits != 4 || linear->n_out % 8 != 0 || linear->n_in % 8 != 0 ||
+        quant->group_size < 1) {
         *why = "only 4-bit weights with sizes that are multiples of 8 are supported";
         return KS_UNSUPPORTED;
     }
@@ -171,7 +175,8 @@ static KStatus plan_bias(const Tensor *bias, Matrix *m)
 
 KStatus matrix_plan(const Linear *linear, const Isa *isa, Matrix *matrix, const char **why)
 {
-    *matrix = (Matrix){.name = linear->name, .n_out = (int)linear->n_out, .n_in = (int)linear->n_in};
+    *matrix =
+        (Matrix){ .name = linear->name, .n_out = (int)linear->n_out, .n_in = (int)linear->n_in };
     matrix->n_tiles = divide_up(linear->n_out, TILE_ROWS);
     matrix->form.n_in = matrix->n_in;
     KStatus status = plan_bias(&linear->bias, matrix);
@@ -205,10 +210,10 @@ void matrix_release(Matrix *matrix)
     free(matrix->bias);
     free(matrix->perm_owned);
     free(matrix->block_group_owned);
-    *matrix = (Matrix){0};
+    *matrix = (Matrix){ 0 };
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory ---- */
 
 typedef struct {
     size_t codes, scales, zeros, mins;
@@ -223,7 +228,7 @@ static size_t tile_code_bytes(const Matrix *m)
 static PackedSizes packed_sizes(const Matrix *m)
 {
     size_t groups = (size_t)m->n_tiles * (size_t)m->n_groups * TILE_ROWS;
-    PackedSizes sizes = {0};
+    PackedSizes sizes = { 0 };
     if (matrix_is_dense(m))
         return sizes;
     sizes.codes = round_up((size_t)m->n_tiles * tile_code_bytes(m), ALIGNMENT);
@@ -239,7 +244,7 @@ size_t matrix_packed_bytes(const Matrix *matrix)
     return sizes.codes + sizes.scales + sizes.zeros + sizes.mins;
 }
 
-/* ---- packing ------------------------------------------------------------------------------------------------------ */
+/* ---- packing ---- */
 
 /* The places of a matrix that one item fills. */
 typedef struct {
@@ -273,15 +278,18 @@ static void pack_gptq_words(const Packing *p, int tile, int tile_end)
 }
 
 /* Adds one k of GPTQ rows to a unit: nibble j of every lane. */
-static void add_gptq_nibbles(const QuantSource *quant, const Matrix *m, int tile, int k, int j, uint32_t unit[16])
+static void add_gptq_nibbles(const QuantSource *quant, const Matrix *m, int tile, int k, int j,
+                             uint32_t unit[16])
 {
     int rows = valid_rows(m, tile), shift = 4 * (k % 8);
-    const uint8_t *source = (const uint8_t *)quant->qweight + ((size_t)(k / 8) * (size_t)m->n_out) * 4;
+    const uint8_t *source =
+        (const uint8_t *)quant->qweight + ((size_t)(k / 8) * (size_t)m->n_out) * 4;
     for (int r = 0; r < rows; r++)
         unit[r] |= (word_at(source, (size_t)tile * TILE_ROWS + (size_t)r) >> shift & 15) << 4 * j;
 }
 
-static void add_awq_nibbles(const QuantSource *quant, const Matrix *m, int tile, int k, int j, uint32_t unit[16])
+static void add_awq_nibbles(const QuantSource *quant, const Matrix *m, int tile, int k, int j,
+                            uint32_t unit[16])
 {
     int rows = valid_rows(m, tile);
     size_t words = (size_t)m->n_out / 8, first = (size_t)k * words + (size_t)tile * 2;
@@ -299,7 +307,7 @@ static void pack_nibbles(const Packing *p, int tile, int tile_end)
     int units = m->form.n_blocks * m->form.block / 8;
     for (int t = tile; t < tile_end; t++)
         for (int u = 0; u < units; u++) {
-            uint32_t unit[TILE_ROWS] = {0};
+            uint32_t unit[TILE_ROWS] = { 0 };
             for (int j = 0; j < 8; j++) {
                 int k = m->form.perm ? m->form.perm[8 * u + j] : 8 * u + j;
                 if (k < 0 || k >= m->n_in)
@@ -324,7 +332,8 @@ static void pack_group_data(const Packing *p, int tile, int tile_end)
             size_t at = ((size_t)t * (size_t)m->n_groups + (size_t)g) * TILE_ROWS;
             size_t from = (size_t)g * (size_t)m->n_out + (size_t)t * TILE_ROWS;
             memset(p->scales + at * size, 0, TILE_ROWS * size);
-            memcpy(p->scales + at * size, (const uint8_t *)quant->scales + from * size, (size_t)rows * size);
+            memcpy(p->scales + at * size, (const uint8_t *)quant->scales + from * size,
+                   (size_t)rows * size);
             for (int r = 0; p->zeros && r < TILE_ROWS; r++)
                 p->zeros[at + (size_t)r] =
                     (uint8_t)(r < rows ? zero_point(quant, m->n_out, g, t * TILE_ROWS + r) : 0);
@@ -340,7 +349,8 @@ static void pack_block_row(const Packing *p, int tile, int lane, const uint8_t *
     uint32_t flip = m->kind == MATRIX_Q8 ? 0x80808080u : 0;
     uint8_t *codes = p->codes + (size_t)tile * tile_code_bytes(m) + (size_t)lane * 4;
     size_t at = (size_t)tile * (size_t)m->n_groups * TILE_ROWS + (size_t)lane;
-    for (int block = 0; block < m->form.n_blocks; block++, row += info->block_bytes, at += TILE_ROWS) {
+    for (int block = 0; block < m->form.n_blocks;
+         block++, row += info->block_bytes, at += TILE_ROWS) {
         memcpy(p->scales + at * 2, row, 2);
         if (p->mins)
             memcpy(p->mins + at * 2, row + 2, 2);
@@ -354,7 +364,8 @@ static void pack_block_row(const Packing *p, int tile, int lane, const uint8_t *
 static void clear_block_row(const Packing *p, int tile, int lane)
 {
     const Matrix *m = p->matrix;
-    size_t units = tile_code_bytes(m) / 64, at = (size_t)tile * (size_t)m->n_groups * TILE_ROWS + (size_t)lane;
+    size_t units = tile_code_bytes(m) / 64,
+           at = (size_t)tile * (size_t)m->n_groups * TILE_ROWS + (size_t)lane;
     for (size_t u = 0; u < units; u++)
         memset(p->codes + (size_t)tile * tile_code_bytes(m) + u * 64 + (size_t)lane * 4, 0, 4);
     for (int g = 0; g < m->n_groups; g++, at += TILE_ROWS) {
@@ -372,7 +383,9 @@ static void pack_blocks(const Packing *p, int tile, int tile_end)
     for (int t = tile; t < tile_end; t++)
         for (int lane = 0; lane < TILE_ROWS; lane++) {
             if (lane < valid_rows(p->matrix, t))
-                pack_block_row(p, t, lane, (const uint8_t *)tensor->data + (size_t)(t * TILE_ROWS + lane) * row_bytes);
+                pack_block_row(p, t, lane,
+                               (const uint8_t *)tensor->data +
+                                   (size_t)(t * TILE_ROWS + lane) * row_bytes);
             else
                 clear_block_row(p, t, lane);
         }
@@ -401,7 +414,9 @@ void matrix_pack(Matrix *matrix, const Linear *linear, uint8_t *memory, Pool *po
     PackedSizes sizes = packed_sizes(matrix);
     if (sizes.codes == 0)
         return;
-    Packing packing = {.matrix = matrix, .linear = linear, .codes = memory, .scales = memory + sizes.codes};
+    Packing packing = {
+        .matrix = matrix, .linear = linear, .codes = memory, .scales = memory + sizes.codes
+    };
     packing.zeros = sizes.zeros ? packing.scales + sizes.scales : NULL;
     packing.mins = sizes.mins ? packing.scales + sizes.scales : NULL;
     pool_run(pool, divide_up(matrix->n_tiles, PACK_TILES), pack_item, &packing);

@@ -1,4 +1,5 @@
-/* Products of matrices with a batch, shared out over the pool by rows; biases and the residual stream. */
+/* Products of matrices with a batch, shared out over the pool by rows; biases and the residual
+ * stream. */
 #include "config.h"
 
 #include "kernels/cpu/forward.h"
@@ -10,9 +11,10 @@ typedef struct {
     int first_item[4]; /* of each product, and the end */
 } LinearRun;
 
-Product linear_product(const MatrixInput *input, int i, const Activations *act, const float *dense, size_t stride)
+Product linear_product(const MatrixInput *input, int i, const Activations *act, const float *dense,
+                       size_t stride)
 {
-    Product product = {.matrix = input->matrix[i]};
+    Product product = { .matrix = input->matrix[i] };
     if (input->set[i] >= 0) {
         product.quant = &act[input->set[i]];
     } else {
@@ -44,7 +46,8 @@ static void linear_item(void *arg, int item, int thread)
     while (item >= run->first_item[which + 1])
         which++;
     const Product *p = &run->job->product[which];
-    int tile = (item - run->first_item[which]) * run->tiles_an_item, tile_end = tile + run->tiles_an_item;
+    int tile = (item - run->first_item[which]) * run->tiles_an_item,
+        tile_end = tile + run->tiles_an_item;
     if (tile_end > p->matrix->n_tiles)
         tile_end = p->matrix->n_tiles;
     if (p->matrix->kind == MATRIX_Q4)
@@ -59,7 +62,7 @@ static void linear_item(void *arg, int item, int thread)
 void linear_run(const CpuBackend *backend, const LinearJob *job)
 {
     int threads = pool_threads(backend->pool), tiles = 0;
-    LinearRun run = {.isa = backend->isa, .job = job};
+    LinearRun run = { .isa = backend->isa, .job = job };
     for (int i = 0; i < job->n_products; i++)
         tiles += job->product[i].matrix->n_tiles;
     run.tiles_an_item = threads == 1 ? tiles : tiles / (threads * 8);
@@ -68,7 +71,8 @@ void linear_run(const CpuBackend *backend, const LinearJob *job)
     if (run.tiles_an_item > 16)
         run.tiles_an_item = 16;
     for (int i = 0; i < job->n_products; i++)
-        run.first_item[i + 1] = run.first_item[i] +
-                                (job->product[i].matrix->n_tiles + run.tiles_an_item - 1) / run.tiles_an_item;
+        run.first_item[i + 1] =
+            run.first_item[i] +
+            (job->product[i].matrix->n_tiles + run.tiles_an_item - 1) / run.tiles_an_item;
     pool_run(backend->pool, run.first_item[job->n_products], linear_item, &run);
 }

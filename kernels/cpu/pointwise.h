@@ -1,7 +1,9 @@
-/* The small operations, written once in plain C and compiled for each instruction set by the file that includes this.
+/* The small operations, written once in plain C and compiled for each instruction set by the file
+ * that includes this.
  *
- * Every product and sum is rounded by itself (-ffp-contract=off), and sums run in sixteen lanes that are folded in one
- * order, so the compiler may vectorise as it likes and the bits stay the same. */
+ * Every product and sum is rounded by itself (-ffp-contract=off), and sums run in sixteen lanes
+ * that are folded in one order, so the compiler may vectorise as it likes and the bits stay the
+ * same. */
 #ifndef KERNELS_CPU_POINTWISE_H
 #define KERNELS_CPU_POINTWISE_H
 
@@ -44,7 +46,7 @@ static inline float exp_approx(float argument)
 
 static inline float pointwise_norm(const NormInput *in, float *out)
 {
-    float lane[16] = {0};
+    float lane[16] = { 0 };
     int whole = in->n / 16 * 16;
     for (int i = 0; i < whole; i += 16)
         for (int j = 0; j < 16; j++)
@@ -68,12 +70,13 @@ static inline void pointwise_silu_mul(float *gate, const float *up, int n)
 {
     for (int i = 0; i < n; i++) {
         float x = gate[i];
-        float e = exp_approx(x > 0 ? -x : x); /* never overflows: silu(x) = x * (x > 0 ? 1 : e) / (1 + e) */
+        float e = exp_approx(
+            x > 0 ? -x : x); /* never overflows: silu(x) = x * (x > 0 ? 1 : e) / (1 + e) */
         gate[i] = x * (x > 0 ? 1.0f : e) / (1.0f + e) * up[i];
     }
 }
 
-/* ---- quantising -------------------------------------------------------------------------------------------------- */
+/* ---- quantising ---- */
 
 static inline uint32_t largest_bits(const float *x, int n)
 {
@@ -87,7 +90,8 @@ static inline uint32_t largest_bits(const float *x, int n)
     return largest;
 }
 
-/* The scale of a block, and its inverse; both 0 where there is nothing to scale (or nothing finite). */
+/* The scale of a block, and its inverse; both 0 where there is nothing to scale (or nothing
+ * finite). */
 static inline float block_scale(uint32_t largest, float *inverse)
 {
     float max = float_from_bits(largest);
@@ -127,7 +131,8 @@ static inline int order_place(ActOrder order, int i)
     return i;
 }
 
-static inline void place_terms(const int32_t *value, int n, ActOrder order, int8_t *high, int8_t *low)
+static inline void place_terms(const int32_t *value, int n, ActOrder order, int8_t *high,
+                               int8_t *low)
 {
     for (int i = 0; i < n; i++) {
         int place = order_place(order, i);
@@ -137,7 +142,8 @@ static inline void place_terms(const int32_t *value, int n, ActOrder order, int8
     }
 }
 
-static inline void place_block(const int32_t *value, int n, ActOrder order, int8_t *high, int8_t *low)
+static inline void place_block(const int32_t *value, int n, ActOrder order, int8_t *high,
+                               int8_t *low)
 {
     if (order == ORDER_EVEN_ODD)
         place_terms(value, n, ORDER_EVEN_ODD, high, low);
@@ -148,7 +154,8 @@ static inline void place_block(const int32_t *value, int n, ActOrder order, int8
 }
 
 /* The inputs of a block, in place order, zero where there is none. */
-static inline const float *block_inputs(const float *x, const ActForm *form, int block, float *buffer)
+static inline const float *block_inputs(const float *x, const ActForm *form, int block,
+                                        float *buffer)
 {
     int first = block * form->block, n = form->block;
     if (!form->perm && first + n <= form->n_in)
@@ -161,7 +168,8 @@ static inline const float *block_inputs(const float *x, const ActForm *form, int
 }
 
 /* One block of `size` values; size is a constant where it matters, for the compiler's sake. */
-static inline uint32_t quantise_block(const float *input, int size, ActOrder order, const Activations *to, size_t at)
+static inline uint32_t quantise_block(const float *input, int size, ActOrder order,
+                                      const Activations *to, size_t at)
 {
     int32_t value[BLOCK_MAX], sum = 0;
     int8_t *terms = to->terms + at * 2 * (size_t)size;
@@ -193,18 +201,19 @@ static inline uint32_t pointwise_quantise(const float *x, const Activations *to,
         float buffer[BLOCK_MAX];
         const float *input = block_inputs(x, form, block, buffer);
         size_t at = (size_t)block * (size_t)to->n_tokens + (size_t)token;
-        uint32_t largest = form->block == 32 ? quantise_block(input, 32, form->order, to, at)
-                                             : quantise_block(input, form->block, form->order, to, at);
+        uint32_t largest = form->block == 32
+                               ? quantise_block(input, 32, form->order, to, at)
+                               : quantise_block(input, form->block, form->order, to, at);
         worst = largest > worst ? largest : worst;
     }
     return worst;
 }
 
-/* ---- attention --------------------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
 static inline void pointwise_weights(const KvBlock *kv, AttnPage *page)
 {
-    float *score = page->score, lane[16] = {0};
+    float *score = page->score, lane[16] = { 0 };
     int first = page->begin / 16 * 16, last = (page->end + 15) / 16 * 16;
     for (int i = first; i < last; i++)
         score[i] = score[i] * (page->query_scale * kv->k_scale[i]);

@@ -1,8 +1,9 @@
 /* The thread pool.
  *
- * One atomic word, the ticket, holds the generation of the loop, its length and the next item.  Taking an item is one
- * fetch-and-add; because all three come back together, a worker that wakes late can never take an item of a loop that
- * has ended, and nobody waits for workers that sleep.  Between loops workers spin for some microseconds, then sleep. */
+ * One atomic word, the ticket, holds the generation of the loop, its length and the next item.
+ * Taking an item is one fetch-and-add; because all three come back together, a worker that wakes
+ * late can never take an item of a loop that has ended, and nobody waits for workers that sleep.
+ * Between loops workers spin for some microseconds, then sleep. */
 #include "config.h"
 
 #include "kernels/cpu/pool.h"
@@ -117,13 +118,13 @@ Pool *pool_new(int threads)
     Pool *pool = aligned_alloc(64, (sizeof *pool + 63) / 64 * 64);
     if (!pool)
         return NULL;
-    *pool = (Pool){.n_threads = threads};
+    *pool = (Pool){ .n_threads = threads };
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->workers = calloc((size_t)threads, sizeof *pool->workers);
     bool ok = pool->workers != NULL;
     for (int i = 0; ok && i < threads - 1; i++) {
-        pool->workers[i] = (PoolWorker){.pool = pool, .thread = i + 1};
+        pool->workers[i] = (PoolWorker){ .pool = pool, .thread = i + 1 };
         ok = pthread_create(&pool->workers[i].handle, NULL, worker_main, &pool->workers[i]) == 0;
         pool->n_workers += ok;
     }
@@ -162,7 +163,8 @@ void pool_run(Pool *pool, int n, PoolItem *run, void *arg)
     atomic_store_explicit(&pool->run, run, memory_order_relaxed);
     atomic_store_explicit(&pool->arg, arg, memory_order_relaxed);
     atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
-    uint64_t generation = atomic_load_explicit(&pool->ticket, memory_order_relaxed) >> 2 * ITEM_BITS;
+    uint64_t generation =
+        atomic_load_explicit(&pool->ticket, memory_order_relaxed) >> 2 * ITEM_BITS;
     atomic_store(&pool->ticket, (generation + 1) << 2 * ITEM_BITS | (uint64_t)n << ITEM_BITS);
     wake_sleepers(pool);
     take_items(pool, 0);

@@ -1,7 +1,8 @@
 /* A few threads that share loops.
  *
- * pool_run cuts [0, n) into single items, which the caller and the workers take one by one; it returns when all are done.
- * Which thread takes which item is left to chance, so an item's result must not depend on it.  One caller at a time. */
+ * pool_run cuts [0, n) into single items, which the caller and the workers take one by one; it
+ * returns when all are done. Which thread takes which item is left to chance, so an item's result
+ * must not depend on it.  One caller at a time. */
 #ifndef KERNELS_CPU_POOL_H
 #define KERNELS_CPU_POOL_H
 

@@ -1,8 +1,8 @@
 /* Timelines: tokens, the pages of their KV cache, and what is kept beside them.
  *
- * A page holds 256 positions of all layers.  Forked timelines share whole pages and never write into a shared one:
- * rewinding into it gives the timeline a copy.  Memory is reserved when a timeline is opened and becomes resident as it
- * is written. */
+ * A page holds 256 positions of all layers.  Forked timelines share whole pages and never write
+ * into a shared one: rewinding into it gives the timeline a copy.  Memory is reserved when a
+ * timeline is opened and becomes resident as it is written. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -65,18 +65,20 @@ static bool reserve(CpuTimeline *t, const CpuLoaded *loaded)
 {
     size_t n_vocab = (size_t)loaded->shape.n_vocab, layers = (size_t)loaded->shape.n_layers;
     const CpuBackend *backend = (const CpuBackend *)loaded->base.backend;
-    size_t partials = (size_t)loaded->shape.n_heads * (size_t)t->n_pages * (2 + loaded->value_stride);
+    size_t partials =
+        (size_t)loaded->shape.n_heads * (size_t)t->n_pages * (2 + loaded->value_stride);
     t->ids = malloc((size_t)t->context * sizeof *t->ids);
     t->pages = calloc((size_t)t->n_pages, sizeof(KvPage *));
-    t->logits = aligned_alloc(ALIGNMENT, (size_t)loaded->head.n_tiles * TILE_ROWS * LOGIT_ROWS * sizeof *t->logits);
+    t->logits = aligned_alloc(ALIGNMENT, (size_t)loaded->head.n_tiles * TILE_ROWS * LOGIT_ROWS *
+                                             sizeof *t->logits);
     t->hidden = region_map(hidden_bytes(t), false);
     t->partial = malloc(partials * sizeof *t->partial);
     t->sample.candidate = malloc(n_vocab * sizeof *t->sample.candidate);
     t->sample.count = calloc(n_vocab, sizeof *t->sample.count);
     if (backend->tap)
         t->taps = calloc(layers * 4 * (size_t)loaded->shape.hidden, sizeof *t->taps);
-    return t->ids && t->pages && t->logits && t->hidden && t->partial && t->sample.candidate && t->sample.count &&
-           (t->taps || !backend->tap);
+    return t->ids && t->pages && t->logits && t->hidden && t->partial && t->sample.candidate &&
+           t->sample.count && (t->taps || !backend->tap);
 }
 
 static CpuTimeline *timeline_new(CpuLoaded *loaded, int context)
@@ -84,7 +86,7 @@ static CpuTimeline *timeline_new(CpuLoaded *loaded, int context)
     CpuTimeline *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    t->base = (Timeline){.ops = loaded->base.ops, .loaded = &loaded->base};
+    t->base = (Timeline){ .ops = loaded->base.ops, .loaded = &loaded->base };
     t->context = context;
     t->pending = -1;
     t->n_pages = (context + KV_PAGE - 1) / KV_PAGE;
@@ -121,7 +123,8 @@ static KStatus no_memory(Loaded *loaded)
 KStatus timeline_open(Loaded *loaded, int context, Timeline **out)
 {
     if (context < 1)
-        return cpu_fault((CpuBackend *)loaded->backend, KS_RANGE, -1, "a context must hold a token");
+        return cpu_fault((CpuBackend *)loaded->backend, KS_RANGE, -1,
+                         "a context must hold a token");
     CpuTimeline *t = timeline_new((CpuLoaded *)loaded, context);
     if (!t)
         return no_memory(loaded);
@@ -178,7 +181,8 @@ KStatus timeline_rewind(Timeline *base, int keep)
 {
     CpuTimeline *t = (CpuTimeline *)base;
     if (keep < 0 || keep > t->length)
-        return cpu_fault((CpuBackend *)base->loaded->backend, KS_RANGE, -1, "rewinding past the end");
+        return cpu_fault((CpuBackend *)base->loaded->backend, KS_RANGE, -1,
+                         "rewinding past the end");
     t->length = keep;
     t->pending = -1;
     t->have = WANT_NONE;
@@ -192,7 +196,7 @@ size_t timeline_kv_bytes(const Loaded *base, int context)
     return pages * page_bytes(loaded);
 }
 
-/* ---- saving: by position, layer and head: k, v, their scales ------------------------------------------------------- */
+/* ---- saving: by position, layer and head: k, v, their scales ---- */
 
 static size_t head_bytes(const CpuLoaded *loaded)
 {
@@ -202,19 +206,23 @@ static size_t head_bytes(const CpuLoaded *loaded)
 size_t timeline_saved_bytes(const Timeline *base, int n)
 {
     const CpuLoaded *loaded = (const CpuLoaded *)base->loaded;
-    return (size_t)n * (size_t)loaded->shape.n_layers * (size_t)loaded->shape.n_kv_heads * head_bytes(loaded);
+    return (size_t)n * (size_t)loaded->shape.n_layers * (size_t)loaded->shape.n_kv_heads *
+           head_bytes(loaded);
 }
 
 /* Moves one head of one position out of (or into) its block. */
-static void move_head(const CpuLoaded *loaded, const KvBlock *block, int place, uint8_t *bytes, bool out)
+static void move_head(const CpuLoaded *loaded, const KvBlock *block, int place, uint8_t *bytes,
+                      bool out)
 {
     size_t head_dim = (size_t)loaded->shape.head_dim, size = head_dim * sizeof(int16_t);
     int16_t *k = block->k + (size_t)(place / 16) * 16 * head_dim + (size_t)(place % 16) * 2;
-    uint8_t *parts[3] = {(uint8_t *)(block->v + (size_t)place * loaded->value_stride),
-                         (uint8_t *)(block->k_scale + place), (uint8_t *)(block->v_scale + place)};
-    size_t sizes[3] = {size, sizeof(float), sizeof(float)};
+    uint8_t *parts[3] = { (uint8_t *)(block->v + (size_t)place * loaded->value_stride),
+                          (uint8_t *)(block->k_scale + place),
+                          (uint8_t *)(block->v_scale + place) };
+    size_t sizes[3] = { size, sizeof(float), sizeof(float) };
     for (size_t d = 0; d < head_dim; d += 2, bytes += 4)
-        memcpy(out ? bytes : (uint8_t *)(k + d / 2 * 32), out ? (uint8_t *)(k + d / 2 * 32) : bytes, 4);
+        memcpy(out ? bytes : (uint8_t *)(k + d / 2 * 32), out ? (uint8_t *)(k + d / 2 * 32) : bytes,
+               4);
     for (int i = 0; i < 3; bytes += sizes[i], i++)
         memcpy(out ? bytes : parts[i], out ? parts[i] : bytes, sizes[i]);
 }
@@ -224,7 +232,8 @@ static void move_positions(CpuTimeline *t, int from, int n, uint8_t *bytes, bool
     const CpuLoaded *loaded = (const CpuLoaded *)t->base.loaded;
     for (int position = from; position < from + n; position++)
         for (int layer = 0; layer < loaded->shape.n_layers; layer++)
-            for (int head = 0; head < loaded->shape.n_kv_heads; head++, bytes += head_bytes(loaded)) {
+            for (int head = 0; head < loaded->shape.n_kv_heads;
+                 head++, bytes += head_bytes(loaded)) {
                 KvBlock block = kv_block(loaded, t->pages[position / KV_PAGE], layer, head);
                 move_head(loaded, &block, position % KV_PAGE, bytes, out);
             }
@@ -234,7 +243,8 @@ KStatus timeline_save(Timeline *base, int from, int n, void *out)
 {
     CpuTimeline *t = (CpuTimeline *)base;
     if (from < 0 || n < 0 || from > t->length || n > t->length - from)
-        return cpu_fault((CpuBackend *)base->loaded->backend, KS_RANGE, -1, "saving positions that are not there");
+        return cpu_fault((CpuBackend *)base->loaded->backend, KS_RANGE, -1,
+                         "saving positions that are not there");
     move_positions(t, from, n, out, true);
     return KS_OK;
 }
