@@ -29,6 +29,9 @@ typedef struct {
     const atomic_bool *cancel;
     void (*report)(void *arg, int done, int total);
     void *arg;
+    /* While a prompt is read or a token evaluated, some times a second or more: a chance to look
+     * after other things.  May ask session_plan, engine_tokenize and engine_render. */
+    void (*poll)(void *arg);
 } Progress;
 
 /* ---- finding models -------------------------------------------------------------------------- */

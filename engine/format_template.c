@@ -2,8 +2,8 @@
  * things in which templates of one format differ (BOS, default system prompt, spaces, where the
  * system prompt goes, Llama 3.1's dates).
  *
- * Templates are Jinja.  Only string literals inside {{ }} and {% %} are looked at, with a little
- * of what stands around them. */
+ * Templates are Jinja.  Only text outside of tags and string literals inside {{ }} and {% %} are
+ * looked at, with a little of what stands around them. */
 #include "config.h"
 
 #include "engine/format.h"
@@ -89,6 +89,25 @@ static void read_literal(Literals *l)
     l->end = l->at;
 }
 
+/* What stands outside of tags up to the next one, which is entered; true when it is more than white
+ * space. */
+static bool read_outside(Literals *l)
+{
+    const char *s = l->source.data;
+    l->start = l->at;
+    while (l->at < l->source.len &&
+           !(s[l->at] == '{' && l->at + 1 < l->source.len && strchr("{%#", s[l->at + 1])))
+        l->at++;
+    l->end = l->at;
+    if (l->at < l->source.len && s[l->at + 1] != '#') {
+        l->in_tag = true;
+        l->at += 2;
+    }
+    buf_reset(&l->value);
+    buf_append_str(&l->value, str_sub(l->source, l->start, l->end - l->start));
+    return str_trim(buf_str(&l->value)).len > 0;
+}
+
 /* Goes to the next literal; false at the end. */
 static bool next_literal(Literals *l)
 {
@@ -98,8 +117,8 @@ static bool next_literal(Literals *l)
         if (!l->in_tag && str_starts(rest, STR("{#"))) {
             skip_comment(l);
         } else if (!l->in_tag) {
-            l->in_tag = str_starts(rest, STR("{{")) || str_starts(rest, STR("{%"));
-            l->at += l->in_tag ? 2 : 1;
+            if (read_outside(l))
+                return true;
         } else if (str_starts(rest, STR("}}")) || str_starts(rest, STR("%}"))) {
             l->in_tag = false;
             l->at += 2;

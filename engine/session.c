@@ -121,6 +121,13 @@ static void report_fed(void *arg, int done, int total)
     engine_report((void *)feed->progress, feed->from + done, feed->total);
 }
 
+static void poll_fed(void *arg)
+{
+    Feed *feed = arg;
+    if (feed->progress && feed->progress->poll)
+        feed->progress->poll(feed->progress->arg);
+}
+
 static bool feed_tokens(Feed *feed, int n, Want want, Error *err)
 {
     Session *session = feed->session;
@@ -128,6 +135,7 @@ static bool feed_tokens(Feed *feed, int n, Want want, Error *err)
     KCall call = {
         .cancel = feed->progress ? feed->progress->cancel : NULL,
         .progress = report_fed,
+        .poll = poll_fed,
         .arg = feed,
     };
     feed->start = (int)session->tokens.n;
@@ -216,6 +224,10 @@ bool session_next(Session *session, const Sampling *sampling, int32_t *id, const
     const BackendOps *ops = session->engine->ops;
     SampleSpec spec = sample_spec(session, sampling);
     KCall call = { .cancel = progress ? progress->cancel : NULL };
+    if (progress) {
+        call.poll = progress->poll;
+        call.arg = progress->arg;
+    }
     int n = 0;
     if (session->pending < 0 && !session->has_logits)
         return error_set(err, ERR_USAGE, _("there is no prompt to go on from"));

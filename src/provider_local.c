@@ -33,7 +33,6 @@ typedef struct {
 typedef struct {
     const EventSink *sink;
     Phase phase;
-    bool poll;
     int percent; /* last reported */
 } Reporter;
 
@@ -51,6 +50,13 @@ static bool emit_failed(const EventSink *sink, const Error *err)
     return false;
 }
 
+static void poll(void *arg)
+{
+    Reporter *r = arg;
+
+    r->sink->poll(r->sink->arg);
+}
+
 static void report(void *arg, int done, int total)
 {
     Reporter *r = arg;
@@ -65,8 +71,7 @@ static void report(void *arg, int done, int total)
         event->total = total;
         r->sink->emit(r->sink->arg, event);
     }
-    if (r->poll)
-        r->sink->poll(r->sink->arg);
+    poll(r);
 }
 
 /* ---- opening ---- */
@@ -186,21 +191,24 @@ static bool local_open_model(Provider *base, const Request *request, const Event
                              const atomic_bool *cancel)
 {
     LocalProvider *p = (LocalProvider *)base;
-    Reporter reporter = { sink, PHASE_LOAD, false, -1 };
-    Progress progress = { cancel, report, &reporter };
+    Reporter reporter = { sink, PHASE_LOAD, -1 };
+    Progress progress = { cancel, report, &reporter, poll };
     int64_t start = clock_mono_us();
     Error err = ERROR_INIT;
     Buf path = BUF_INIT;
     bool good;
 
-    local_close_model(base);
-    good = engine_locate(request->model, &path, &err) &&
-           open_at(p, request, buf_cstr(&path), &progress, &err);
+    /* A name that is not there leaves the open model as it is. */
+    good = engine_locate(request->model, &path, &err);
+    if (good) {
+        local_close_model(base);
+        good = open_at(p, request, buf_cstr(&path), &progress, &err);
+        if (!good)
+            local_close_model(base);
+    }
     if (good)
         sink->emit(sink->arg,
                    opened_event(p, short_name(request->model), buf_cstr(&path), ms_since(start)));
-    else
-        local_close_model(base);
     buf_release(&path);
     return good || emit_failed(sink, &err);
 }
@@ -434,7 +442,7 @@ static bool local_generate(Provider *base, const Request *request, const EventSi
         .p = (LocalProvider *)base,
         .request = request,
         .sink = sink,
-        .reporter = { sink, PHASE_PREFILL, true, -1 },
+        .reporter = { sink, PHASE_PREFILL, -1 },
         .start = clock_mono_us(),
         .end_id = -1,
     };
@@ -442,7 +450,7 @@ static bool local_generate(Provider *base, const Request *request, const EventSi
     bool good;
 
     run.read = run.start;
-    run.progress = (Progress){ cancel, report, &run.reporter };
+    run.progress = (Progress){ cancel, report, &run.reporter, poll };
     stop_filter_init(&run.filter, request->stop, request->n_stop);
     good = run_all(&run, &err);
     if (good)

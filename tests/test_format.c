@@ -97,6 +97,16 @@ static void an_empty_system_prompt_is_not_a_missing_one(void **state)
     check_text("llama2", "", empty, 2, false, "<s>[INST] <<SYS>>\n\n<</SYS>>\n\na [/INST]");
 }
 
+static void text_outside_of_tags_is_read_too(void **state)
+{
+    static const ChatMessage user[] = { USER("a") };
+    (void)state;
+    check_text("chatml", "{# it's #}{% if not system %}<|im_start|>system\nOutside.<|im_end|>\n{% endif %}", user, 1,
+               false, "<|im_start|>system\nOutside.<|im_end|>\n<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n");
+    check_text("mistral", "{{ bos_token }}[INST] {{ message.content }}[/INST] {{ reply }}", user, 1, false,
+               "<s>[INST] a[/INST] ");
+}
+
 static void stored_ids_stand_for_the_reply_and_its_spaces(void **state)
 {
     static const int32_t ids[] = { 7, 8 };
@@ -327,6 +337,7 @@ int main(void)
         cmocka_unit_test(elyza_keeps_messages_as_they_are_and_ends_with_a_space),
         cmocka_unit_test(other_formats_write_their_own_marks),
         cmocka_unit_test(an_empty_system_prompt_is_not_a_missing_one),
+        cmocka_unit_test(text_outside_of_tags_is_read_too),
         cmocka_unit_test(stored_ids_stand_for_the_reply_and_its_spaces),
         cmocka_unit_test(a_partial_reply_goes_on_without_an_end),
         cmocka_unit_test(thoughts_of_earlier_turns_are_left_out_where_the_template_does),

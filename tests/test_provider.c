@@ -490,6 +490,22 @@ static void plans_may_be_asked_for_during_a_reply(void **state)
     request_free(plan);
 }
 
+static void plans_may_be_asked_for_between_layers_of_a_prompt(void **state)
+{
+    Record *r = *state;
+    Request *request = generate_request("Hello Hello Hello Hello", 1), *plan = generate_request("Hello", 1);
+    int plans = 0;
+
+    r->plan = plan;
+    assert_true(generate(r, request));
+    r->plan = NULL;
+    for (size_t i = 0; i < r->n; i++)
+        plans += r->event[i]->kind == EVENT_PLAN;
+    assert_true(plans >= 2); /* two layers, one token */
+    request_free(request);
+    request_free(plan);
+}
+
 static void without_a_model_everything_is_refused(void **state)
 {
     Record *r = *state;
@@ -706,6 +722,7 @@ int main(void)
         SMALL(a_reply_that_fills_the_context_says_so_and_can_go_on_in_it),
         CHATML(a_plan_is_what_generating_then_does),
         CHATML(plans_may_be_asked_for_during_a_reply),
+        CHATML(plans_may_be_asked_for_between_layers_of_a_prompt),
         cmocka_unit_test_setup_teardown(without_a_model_everything_is_refused, open_empty, close_record),
         cmocka_unit_test(unknown_providers_are_named),
         cmocka_unit_test(stop_strings_are_found_across_pieces),

@@ -28,7 +28,8 @@
 enum { MAX_MODELS = 64 };
 
 typedef struct {
-    char name[128], test[192], path[1024];
+    char *name, *test;
+    char *path; /* NULL: the model is not there */
     json_t *reference;
     Engine *engine, *elyza;
     Session *session;
@@ -40,17 +41,29 @@ static size_t n_cases;
 
 /* ---- finding models ---- */
 
+static char *text_of(const char *a, const char *between, const char *b)
+{
+    Buf text = BUF_INIT;
+    buf_puts(&text, a);
+    buf_puts(&text, between);
+    buf_puts(&text, b);
+    return buf_take(&text);
+}
+
 static void find_model(Case *c, const char *models)
 {
     const char *file;
     json_t *sum;
 
-    snprintf(c->path, sizeof c->path, "%s/%s", models, c->name);
+    const char *name = c->name;
     json_object_foreach (json_object_get(c->reference, "files"), file, sum)
         if (strstr(file, ".gguf"))
-            snprintf(c->path, sizeof c->path, "%s/%s", models, file);
-    if (access(c->path, R_OK) != 0)
-        c->path[0] = '\0';
+            name = file;
+    c->path = text_of(models, "/", name);
+    if (access(c->path, R_OK) == 0)
+        return;
+    free(c->path);
+    c->path = NULL;
 }
 
 static int by_name(const void *a, const void *b)
@@ -61,11 +74,10 @@ static int by_name(const void *a, const void *b)
 static void find_cases(void)
 {
     const char *shared = getenv("KAIWA_SHARED"), *models = getenv("KAIWA_TEST_MODELS");
-    char folder[1024], path[2048];
     struct dirent *entry;
     DIR *dir;
 
-    snprintf(folder, sizeof folder, "%s/models/reference", shared ? shared : "../shared");
+    char *folder = text_of(shared ? shared : "../shared", "", "/models/reference");
     dir = models ? opendir(folder) : NULL;
     while (dir && n_cases < MAX_MODELS && (entry = readdir(dir))) {
         Case *c = &cases[n_cases];
@@ -73,16 +85,18 @@ static void find_cases(void)
 
         if (!dot || strcmp(dot, ".json") != 0)
             continue;
-        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        char *path = text_of(folder, "/", entry->d_name);
         *dot = '\0';
-        snprintf(c->name, sizeof c->name, "%s", entry->d_name);
+        c->name = text_of(entry->d_name, "", "");
         c->reference = json_load_file(path, 0, NULL);
         find_model(c, models);
-        snprintf(c->test, sizeof c->test, "%s answers as its reference", c->name);
+        c->test = text_of(c->name, " ", "answers as its reference");
         n_cases++;
+        free(path);
     }
     if (dir)
         closedir(dir);
+    free(folder);
     qsort(cases, n_cases, sizeof *cases, by_name);
 }
 
@@ -261,19 +275,28 @@ static void count_greedy(const Case *c, const json_t *item, Greedy *count)
     tokens_release(&ids);
 }
 
+/* Under a sanitizer one chat of a model of real size must do. */
+static bool is_slow(const Case *c)
+{
+    return getenv("KAIWA_SANITIZER") && strncmp(c->name, "tiny", 4) != 0;
+}
+
 static void check_greedy(Case *c)
 {
     Greedy count = { 0 };
     size_t i;
+    int chats = 0;
     json_t *item;
 
     json_array_foreach (json_object_get(c->reference, "greedy"), i, item) {
-        if (json_object_get(item, "messages"))
+        bool is_chat = json_object_get(item, "messages") != NULL;
+        if (is_chat)
             check_chat(c, item);
         else
             check_text(c, item);
         check_reply(c, item);
-        count_greedy(c, item, &count);
+        if (!is_slow(c) || (is_chat && !chats++))
+            count_greedy(c, item, &count);
     }
     print_message("# %s: greedy: %d steps, %d wrong; %d margins of at most %g, there %d differ\n", c->name, count.steps,
                   count.wrong, count.below, MARGIN, count.wrong_below);
@@ -295,6 +318,8 @@ static void check_scores(Case *c)
         Error err = ERROR_INIT;
         size_t from = (size_t)json_integer_value(json_object_get(item, "from"));
 
+        if (is_slow(c) && i > 2)
+            break;
         add_ids(json_object_get(item, "ids"), &ids);
         if (!session_score(c->session, &ids, from, scores, NULL, &err))
             fail_msg("%s: %s", c->name, err.text);
@@ -400,7 +425,7 @@ static void check_model(void **state)
 
     if (!c->reference)
         fail_msg("%s: the reference cannot be read", c->name);
-    if (!c->path[0]) {
+    if (!c->path) {
         const char *ci = getenv("CI");
         if (ci && strcmp(ci, "true") == 0)
             fail_msg("%s: the model is not there", c->name);
@@ -425,7 +450,6 @@ static int close_model(void **state)
     session_free(c->session);
     engine_close(c->engine);
     engine_close(c->elyza);
-    json_decref(c->reference);
     return 0;
 }
 
@@ -438,9 +462,20 @@ static void nothing_to_compare_with(void **state)
     skip();
 }
 
+static void release_cases(void)
+{
+    for (size_t i = 0; i < n_cases; i++) {
+        json_decref(cases[i].reference);
+        free(cases[i].name);
+        free(cases[i].test);
+        free(cases[i].path);
+    }
+}
+
 int main(void)
 {
     static struct CMUnitTest tests[MAX_MODELS];
+    int failed;
     const struct CMUnitTest none[] = { cmocka_unit_test(nothing_to_compare_with) };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -449,5 +484,7 @@ int main(void)
         return cmocka_run_group_tests_name("reference", none, NULL, NULL);
     for (size_t i = 0; i < n_cases; i++)
         tests[i] = (struct CMUnitTest){ cases[i].test, check_model, NULL, close_model, &cases[i] };
-    return _cmocka_run_group_tests("reference", tests, n_cases, NULL, NULL);
+    failed = _cmocka_run_group_tests("reference", tests, n_cases, NULL, NULL);
+    release_cases();
+    return failed;
 }

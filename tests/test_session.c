@@ -297,7 +297,7 @@ static void what_was_computed_before_a_stop_is_kept(void **state)
     Fixture *f = *state;
     Tokens ids = TOKENS_INIT;
     Stopper stopper = { .after = 1 };
-    Progress progress = { &stopper.stop, stop_after, &stopper };
+    Progress progress = { .cancel = &stopper.stop, .report = stop_after, .arg = &stopper };
     Error err = ERROR_INIT;
     SyncCounts counts;
 
