@@ -381,8 +381,6 @@ KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want wan
             call->poll(call->arg);
         if (call && call->cancel && atomic_load_explicit(call->cancel, memory_order_relaxed))
             return KS_CANCELLED;
-        if (call && call->poll)
-            call->poll(call->arg);
         KStatus status = run_layer(&pass, layer, n);
         if (status != KS_OK)
             return status;
