@@ -14,9 +14,13 @@ tests_test_grid_t_LDADD = $(TEST_LIBS)
 tests_test_editor_t_SOURCES = tests/test_editor.c
 tests_test_editor_t_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/test_forward.t
-tests_test_forward_t_SOURCES = tests/test_forward.c tests/tiny_shape.c tests/tiny_shape.h
+check_PROGRAMS += tests/test_forward.t tests/test_timeline.t
+tests_test_forward_t_SOURCES = tests/test_forward.c tests/tiny_rig.c tests/tiny_rig.h \
+	tests/tiny_shape.c tests/tiny_shape.h
 tests_test_forward_t_LDADD = $(TEST_LIBS)
+tests_test_timeline_t_SOURCES = tests/test_timeline.c tests/tiny_rig.c tests/tiny_rig.h \
+	tests/tiny_shape.c tests/tiny_shape.h
+tests_test_timeline_t_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/test_base.t tests/test_utf8.t tests/test_text.t tests/test_mailbox.t
 tests_test_base_t_SOURCES = tests/test_base.c
