@@ -27,9 +27,8 @@ bool store_fail(Store *store, Error *err)
 
     switch (sqlite3_errcode(store->db) & 0xFF) {
     case SQLITE_NOTADB:
-        return error_set(
-            err, ERR_FORMAT,
-            _("%s: not a database of kaiwa; move it away, or name another file with --db"), path);
+        return error_set(err, ERR_FORMAT,
+                         _("%s: not a database of kaiwa; name another file with --db"), path);
     case SQLITE_CORRUPT:
         return error_set(err, ERR_FORMAT,
                          _("%s: the database is damaged; put a copy of it in its place, or move it "
@@ -354,7 +353,11 @@ Store *store_open_readonly(const char *path, Error *err)
     struct stat st;
 
     store->readonly = true;
-    if (stat(store->path, &st) != 0)
+    if (stat(store->path, &st) != 0 && errno == ENOENT)
+        error_set(err, ERR_NOT_FOUND,
+                  _("%s: there is no database yet; it is made with the first conversation"),
+                  store->path);
+    else if (stat(store->path, &st) != 0)
         error_errno(err, _("cannot open the database %s"), store->path);
     else if (open_readonly(store, err)) {
         store_changed(store);

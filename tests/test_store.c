@@ -1124,7 +1124,7 @@ static void a_read_only_folder_is_refused_for_writing_and_can_be_read(void **sta
 static void a_missing_file_is_not_made_by_reading(void **state)
 {
     (void)state;
-    open_fails(store_open_readonly, ERR_NOT_FOUND, "cannot open");
+    open_fails(store_open_readonly, ERR_NOT_FOUND, "no database yet");
     assert_false(path_exists(path));
 }
 
