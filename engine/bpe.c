@@ -50,11 +50,11 @@ static Merge *merge_slot(const Bpe *bpe, uint64_t pair)
     return &bpe->merges[i];
 }
 
-static void grow_merges(Bpe *bpe)
+static void resize_merges(Bpe *bpe, uint32_t n_slots)
 {
     Merge *old = bpe->merges;
     uint32_t n_old = bpe->n_slots;
-    bpe->n_slots = n_old ? n_old * 2 : 1024;
+    bpe->n_slots = n_slots;
     bpe->merges = xreallocarray(NULL, bpe->n_slots, sizeof(*bpe->merges));
     for (uint32_t i = 0; i < bpe->n_slots; i++)
         bpe->merges[i].pair = UINT64_MAX;
@@ -62,6 +62,15 @@ static void grow_merges(Bpe *bpe)
         if (old[i].pair != UINT64_MAX)
             *merge_slot(bpe, old[i].pair) = old[i];
     free(old);
+}
+
+void bpe_reserve(Bpe *bpe, size_t n)
+{
+    uint32_t n_slots = 1024;
+    while (n_slots / 2 < n && n_slots < 1u << 24)
+        n_slots *= 2;
+    if (n_slots > bpe->n_slots)
+        resize_merges(bpe, n_slots);
 }
 
 static uint64_t pair_of(int32_t left, int32_t right)
@@ -72,7 +81,7 @@ static uint64_t pair_of(int32_t left, int32_t right)
 void bpe_add_merge(Bpe *bpe, int32_t left, int32_t right, uint32_t rank, int32_t id)
 {
     if ((uint64_t)bpe->n_merges * 2 >= bpe->n_slots)
-        grow_merges(bpe);
+        resize_merges(bpe, bpe->n_slots ? bpe->n_slots * 2 : 1024);
     uint64_t pair = pair_of(left, right);
     Merge *slot = merge_slot(bpe, pair);
     if (slot->pair == UINT64_MAX)
@@ -105,6 +114,10 @@ void bpe_finish(Bpe *bpe)
 {
     for (int i = 0; i < 256; i++)
         bpe->bytes[i] = vocab_byte(bpe->vocab, (unsigned char)i);
+    for (unsigned i = 0; i < ARRAY_LEN(bpe->chars); i++) {
+        char text[4];
+        bpe->chars[i] = vocab_find(bpe->vocab, str_of(text, utf8_encode(i, text)));
+    }
     bpe->has_unused = false;
     for (int32_t i = 0; i < bpe->vocab->n; i++)
         bpe->has_unused |= bpe->vocab->types[i] == PIECE_UNUSED;
@@ -188,6 +201,16 @@ static bool add_bytes(const Bpe *bpe, BpeScratch *s, size_t *n, Str c)
     return true;
 }
 
+static int32_t char_id(const Bpe *bpe, Str c)
+{
+    unsigned char lead = (unsigned char)c.data[0];
+    if (c.len == 1 && lead < 0x80)
+        return bpe->chars[lead];
+    if (c.len == 2 && lead < 0xC8)
+        return bpe->chars[(lead & 0x1F) << 6 | (c.data[1] & 0x3F)];
+    return vocab_find(bpe->vocab, c);
+}
+
 /* Characters to ids, as Hugging Face's merge_word, which lets byte tokens overtake a pending
  * unknown token. */
 static size_t symbols_by_rank(const Bpe *bpe, BpeScratch *s, Str piece)
@@ -197,7 +220,7 @@ static size_t symbols_by_rank(const Bpe *bpe, BpeScratch *s, Str piece)
     for (size_t at = 0; at < piece.len;) {
         Str c = str_sub(piece, at, char_len((unsigned char)piece.data[at]));
         at += c.len;
-        int32_t id = vocab_find(bpe->vocab, c);
+        int32_t id = char_id(bpe, c);
         if (id >= 0) {
             if (pending)
                 add_symbol(s, &n, bpe->unknown, 0, 1);

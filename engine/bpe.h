@@ -32,7 +32,8 @@ typedef struct {
     int32_t unknown; /* -1: characters without a token vanish */
     Merge *merges;
     uint32_t n_slots, n_merges; /* n_slots: a power of two */
-    int32_t bytes[256];         /* ids of byte tokens, or -1 */
+    int32_t chars[512]; /* ids of the characters below U+0200, or -1: all of byte-level text */
+    int32_t bytes[256]; /* ids of byte tokens, or -1 */
 } Bpe;
 
 /* Working memory, reused from piece to piece.  Zeroed at first; one a thread. */
@@ -45,6 +46,8 @@ typedef struct {
 } BpeScratch;
 
 void bpe_release(Bpe *bpe);
+/* Room for n merges, so that the table need not grow. */
+void bpe_reserve(Bpe *bpe, size_t n);
 /* The merge of two pieces by their ids.  A pair that is there already gets the new rank. */
 void bpe_add_merge(Bpe *bpe, int32_t left, int32_t right, uint32_t rank, int32_t id);
 /* The same by spelling; false when left, right or the joined piece is not in the vocabulary

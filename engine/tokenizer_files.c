@@ -70,6 +70,7 @@ static bool read_merges(Tokenizer *t, const ModelFile *file, const char *name, E
     if (!modelfile_read(file, name, MAX_FILE, &text, err))
         return false;
     Str rest = buf_str(&text), line;
+    bpe_reserve(&t->bpe, text.len / 12); /* most lines are longer */
     while (str_line(&rest, &line)) {
         ptrdiff_t space = line.len > 1 ? str_find(str_from_offset(line, 1), STR(" ")) : -1;
         if (line.len == 0 || str_starts(line, STR("#version")))

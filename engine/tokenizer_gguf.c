@@ -69,6 +69,7 @@ static bool read_tokens(Tokenizer *t, const Lists *lists, Error *err)
 static bool read_merges(Tokenizer *t, const Meta *merges)
 {
     uint64_t skipped = 0;
+    bpe_reserve(&t->bpe, merges->count);
     for (uint64_t i = 0; i < merges->count && i < UINT32_MAX; i++) {
         Meta merge;
         modelfile_meta_at(merges, i, &merge);

@@ -57,6 +57,7 @@ static bool read_merges(Tokenizer *t, const json_t *merges, Error *err)
     size_t n = json_array_size(merges), skipped = 0;
     if (!json_is_array(merges) || n > UINT32_MAX)
         return error_set(err, ERR_FORMAT, _("model.merges is not a list"));
+    bpe_reserve(&t->bpe, n);
     for (size_t i = 0; i < n; i++) {
         Str left, right;
         if (!read_merge(json_array_get(merges, i), &left, &right))

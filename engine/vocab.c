@@ -53,21 +53,35 @@ static uint32_t hash_bytes(Str s)
     return (uint32_t)(h >> 32);
 }
 
-Str vocab_keep(Vocab *vocab, Str piece)
+/* The bytes of s after their length and before a NUL. */
+Str vocab_keep(Vocab *vocab, Str s)
 {
     VocabBlock *block = vocab->blocks;
-    if (!block || block->size - block->used < piece.len + 1) {
-        size_t size = piece.len + 1 > BLOCK_SIZE ? piece.len + 1 : BLOCK_SIZE;
+    uint32_t len = (uint32_t)s.len;
+    size_t need = sizeof(len) + s.len + 1;
+    if (!block || block->size - block->used < need) {
+        size_t size = need > BLOCK_SIZE ? need : BLOCK_SIZE;
         block = xmalloc(sizeof(*block) + size);
         *block = (VocabBlock){ .next = vocab->blocks, .size = size };
         vocab->blocks = block;
     }
     char *at = block->bytes + block->used;
-    if (piece.len)
-        memcpy(at, piece.data, piece.len);
-    at[piece.len] = '\0';
-    block->used += piece.len + 1;
-    return str_of(at, piece.len);
+    memcpy(at, &len, sizeof(len));
+    at += sizeof(len);
+    if (s.len)
+        memcpy(at, s.data, s.len);
+    at[s.len] = '\0';
+    block->used += need;
+    return str_of(at, s.len);
+}
+
+static bool slot_holds(const VocabSlot *slot, Str piece, uint32_t hash)
+{
+    uint32_t len;
+    if (slot->hash != hash)
+        return false;
+    memcpy(&len, slot->text - sizeof(len), sizeof(len));
+    return len == piece.len && (len == 0 || memcmp(slot->text, piece.data, len) == 0);
 }
 
 /* The slot that holds the spelling, or the free one where it belongs. */
@@ -78,9 +92,7 @@ static VocabSlot *find_slot(const Vocab *vocab, Str piece, uint32_t hash)
         VocabSlot *slot = &vocab->slots[i];
         if (slot->id < 0)
             return slot;
-        Str at = vocab->pieces[slot->id];
-        if (slot->hash == hash && at.len == piece.len &&
-            memcmp(at.data, piece.data, piece.len) == 0)
+        if (slot_holds(slot, piece, hash))
             return slot;
     }
 }
@@ -92,7 +104,7 @@ static void grow_slots(Vocab *vocab)
     vocab->n_slots = n_old ? n_old * 2 : FIRST_SLOTS;
     vocab->slots = xreallocarray(NULL, vocab->n_slots, sizeof(*vocab->slots));
     for (uint32_t i = 0; i < vocab->n_slots; i++)
-        vocab->slots[i] = (VocabSlot){ 0, -1 };
+        vocab->slots[i] = (VocabSlot){ 0, -1, NULL };
     uint32_t mask = vocab->n_slots - 1;
     for (uint32_t i = 0; i < n_old; i++) {
         if (old[i].id < 0)
@@ -150,7 +162,7 @@ static bool add(Vocab *vocab, Str piece, int64_t id, PieceType type, float score
         vocab->n = (int32_t)id + 1;
     if (piece.len > vocab->longest)
         vocab->longest = piece.len;
-    *slot = (VocabSlot){ hash, (int32_t)id };
+    *slot = (VocabSlot){ hash, (int32_t)id, vocab->pieces[id].data };
     return true;
 }
 

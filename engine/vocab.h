@@ -26,7 +26,8 @@ typedef struct VocabBlock VocabBlock;
 
 typedef struct {
     uint32_t hash;
-    int32_t id; /* -1: free */
+    int32_t id;       /* -1: free */
+    const char *text; /* of the piece; its length stands before it, to be in the same cache line */
 } VocabSlot;
 
 typedef struct {

@@ -102,6 +102,11 @@ EXTRA_DIST += tests/tap.sh
 
 dist_check_SCRIPTS += tests/test_screens.sh tests/test_tmux.sh
 EXTRA_DIST += tests/screens
+# After a change that is meant: look at `git diff tests/screens` before committing.
+update-screens: kaiwa$(EXEEXT)
+	@$(AM_TESTS_ENVIRONMENT) UPDATE_SCREENS=1; export UPDATE_SCREENS; \
+	  $(SHELL) $(srcdir)/tests/test_screens.sh && $(SHELL) $(srcdir)/tests/test_tmux.sh
+.PHONY: update-screens
 
 check_PROGRAMS += tests/test_conversation.t tests/test_store.t tests/test_chat.t tests/test_export.t
 tests_test_conversation_t_SOURCES = tests/test_conversation.c
@@ -113,3 +118,18 @@ tests_test_chat_t_LDADD = $(TEST_LIBS)
 tests_test_export_t_SOURCES = tests/test_export.c
 tests_test_export_t_LDADD = $(TEST_LIBS)
 EXTRA_DIST += tests/data/store_v1.sql
+
+# Tokenizers: $(TOKENIZER_RIG) opens what a test writes.
+TOKENIZER_RIG = tests/tokenizer_rig.c tests/tokenizer_rig.h
+check_PROGRAMS += tests/test_tokenizer.t tests/test_tokenizer_files.t tests/test_tokenizer_vectors.t \
+	tests/test_split.t
+tests_test_tokenizer_t_SOURCES = tests/test_tokenizer.c $(TOKENIZER_RIG)
+tests_test_tokenizer_t_LDADD = $(TEST_LIBS)
+tests_test_tokenizer_files_t_SOURCES = tests/test_tokenizer_files.c $(TOKENIZER_RIG) \
+	tests/tensor_writer.c tests/tensor_writer.h
+tests_test_tokenizer_files_t_LDADD = $(TEST_LIBS)
+tests_test_tokenizer_vectors_t_SOURCES = tests/test_tokenizer_vectors.c $(TOKENIZER_RIG)
+tests_test_tokenizer_vectors_t_LDADD = $(TEST_LIBS)
+tests_test_split_t_SOURCES = tests/test_split.c
+tests_test_split_t_LDADD = $(TEST_LIBS)
+dist_check_SCRIPTS += tests/test_tokenizer_vectors.sh
