@@ -10,36 +10,47 @@ trap 'rm -rf "$scratch"' EXIT
 
 n=0
 bad=0
-for replay in chat views small; do
-    for size in 80x24 40x12; do
-        # small changes its size itself
-        [ $replay = small ] && [ $size = 40x12 ] && continue
-        for lang in en ja; do
-            name=$replay.$size.$lang
-            n=$((n + 1))
-            rm -rf "$scratch/home"
-            mkdir -p "$scratch/home"
-            (
-                cd "$scratch/home" &&
-                    HOME=$scratch/home XDG_DATA_HOME=$scratch/home/data XDG_CONFIG_HOME=$scratch/home/config \
-                        XDG_STATE_HOME=$scratch/home/state XDG_CACHE_HOME=$scratch/home/cache \
-                        LC_ALL=C.UTF-8 LANGUAGE=$lang TZ=UTC \
-                        "$KAIWA" --headless $size --keys "$screens/$replay.replay" -m script \
-                        --provider "script:$screens/chat.script" --ambiguous-width 1
-                echo "exit=$?"
-            ) >"$scratch/got" 2>"$scratch/errors" </dev/null
-            # The way to resume holds a random name.
-            sed 's/\(kaiwa -r \)[0-9a-f]*/\1UID/' "$scratch/got" >"$scratch/screen"
-            [ -n "${UPDATE_SCREENS:-}" ] && cp "$scratch/screen" "$screens/$name.txt"
-            if diff "$screens/$name.txt" "$scratch/screen" >"$scratch/diff" 2>&1 && [ ! -s "$scratch/errors" ]; then
-                echo "ok $n - $name"
-            else
-                echo "not ok $n - $name"
-                sed 's/^/# /' "$scratch/diff" "$scratch/errors"
-                bad=1
-            fi
-        done
+
+# check REPLAY SIZE ARGS...: in both languages
+check() {
+    replay=$1
+    size=$2
+    shift 2
+    for lang in en ja; do
+        name=$replay.$size.$lang
+        n=$((n + 1))
+        rm -rf "$scratch/home"
+        mkdir -p "$scratch/home"
+        (
+            cd "$scratch/home" || exit
+            unset HF_HOME HF_HUB_CACHE
+            HOME=$scratch/home XDG_DATA_HOME=$scratch/home/data XDG_CONFIG_HOME=$scratch/home/config \
+                XDG_STATE_HOME=$scratch/home/state XDG_CACHE_HOME=$scratch/home/cache \
+                LC_ALL=C.UTF-8 LANGUAGE=$lang TZ=UTC \
+                "$KAIWA" --headless "$size" --keys "$screens/$replay.replay" "$@"
+            echo "exit=$?"
+        ) >"$scratch/got" 2>"$scratch/errors" </dev/null
+        # The way to resume holds a random name.
+        sed 's/\(kaiwa -r \)[0-9a-f]*/\1UID/' "$scratch/got" >"$scratch/screen"
+        [ -n "${UPDATE_SCREENS:-}" ] && cp "$scratch/screen" "$screens/$name.txt"
+        if diff "$screens/$name.txt" "$scratch/screen" >"$scratch/diff" 2>&1 &&
+            [ ! -s "$scratch/errors" ]; then
+            echo "ok $n - $name"
+        else
+            echo "not ok $n - $name"
+            sed 's/^/# /' "$scratch/diff" "$scratch/errors"
+            bad=1
+        fi
     done
+}
+
+for size in 80x24 40x12; do
+    check chat $size -m script --provider "script:$screens/chat.script" --ambiguous-width 1
+    check views $size -m script --provider "script:$screens/chat.script" --ambiguous-width 1
 done
+check small 80x24 -m script --provider "script:$screens/chat.script" --ambiguous-width 1
+check wide 44x14 -m script --provider "script:$screens/chat.script" --ambiguous-width 2
+check failure 60x14 -m script --provider "script:$screens/failure.script" --ambiguous-width 1
+check nomodel 60x16 --provider local --ambiguous-width 1
 echo "1..$n"
 exit $bad

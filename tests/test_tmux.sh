@@ -62,7 +62,7 @@ start() {
 ulimit -c 0
 stty -a >"$scratch/modes.before"
 sh -c 'echo \$\$ >"$scratch/pid"; exec "\$@"' sh "$KAIWA" -m "$model" --temperature 0 --seed 1 \
-    --backend cpu --threads 1 --ambiguous-width 1 $*
+    --backend cpu --threads 1 $*
 echo "exit=\$?"
 stty -a >"$scratch/modes.after"
 cat >/dev/null

@@ -9,9 +9,9 @@
 
 /* ---- when ------------------------------------------------------------------------------------ */
 
-static bool can_dismiss(const App *app)
+static bool has_note(const App *app)
 {
-    return app_is_replying(app) || view_chat_has_note(app->chat_view);
+    return view_chat_has_note(app->chat_view) && !app_is_replying(app);
 }
 
 static bool input_is_empty(const App *app)
@@ -121,10 +121,12 @@ static void run_version_on(App *app)
 
 static void run_stop(App *app)
 {
-    if (app_is_replying(app))
-        chat_stop(app->chat);
-    else
-        view_chat_note(app->chat_view, STR(""));
+    chat_stop(app->chat);
+}
+
+static void run_dismiss(App *app)
+{
+    view_chat_note(app->chat_view, STR(""));
 }
 
 /* ^C: the nearest thing that can be given up. */
@@ -268,8 +270,10 @@ static void run_help_page_down(App *app)
 }
 
 static const ActionRow table[] = {
-    { "stop", IN_CHAT, "Esc", N_("stop the reply; dismiss what a command said"), N_("stop"),
-      can_dismiss, run_stop },
+    { "stop", IN_CHAT, "Esc", N_("stop the reply; what came is kept"), N_("stop"), app_is_replying,
+      run_stop },
+    { "dismiss", IN_CHAT, "Esc", N_("put away what a command said"), N_("put away"), has_note,
+      run_dismiss },
     { "help", IN_CHAT | IN_LIST | IN_SYSTEM, "F1|^X h", N_("show this help"), N_("help"), NULL,
       run_help },
     { "list", IN_CHAT | IN_SYSTEM, "F2|^X l", N_("conversations: open, rename, delete"), N_("list"),

@@ -85,24 +85,33 @@ void keymap_release(Keymap *keymap)
     *keymap = (Keymap){ NULL, 0, 0 };
 }
 
-const ActionRow *keymap_find(const Keymap *keymap, unsigned context, const KeySequence *keys,
-                             bool *is_prefix)
+static bool starts_with(const KeySequence *keys, const KeySequence *start)
 {
-    const ActionRow *found = NULL;
+    bool same = keys->n >= start->n;
+    for (size_t i = 0; same && i < start->n; i++)
+        same = key_eq(keys->key[i], start->key[i]);
+    return same;
+}
+
+const ActionRow *keymap_find(const Keymap *keymap, unsigned context, const KeySequence *keys,
+                             const App *app, bool *is_prefix)
+{
+    const ActionRow *found = NULL, *available = NULL;
     *is_prefix = false;
     for (size_t i = 0; i < keymap->n; i++) {
         const KeyBinding *binding = &keymap->binding[i];
-        bool same = (binding->action->contexts & context) && binding->keys.n >= keys->n;
-        for (size_t k = 0; same && k < keys->n; k++)
-            same = key_eq(binding->keys.key[k], keys->key[k]);
-        if (!same)
+        const ActionRow *action = binding->action;
+        if (!(action->contexts & context) || !starts_with(&binding->keys, keys))
             continue;
-        if (binding->keys.n > keys->n)
+        if (binding->keys.n > keys->n) {
             *is_prefix = true;
-        else
-            found = binding->action; /* the last one: the user's are behind the table's */
+            continue;
+        }
+        found = action; /* the last one: the user's are behind the table's */
+        if (!app || !action->available || action->available(app))
+            available = action;
     }
-    return found;
+    return available ? available : found;
 }
 
 static void write_sequence(const KeySequence *keys, Buf *out)

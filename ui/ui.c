@@ -222,7 +222,7 @@ static bool run_action(App *app, Key key)
     bool is_prefix, was_started = app->typed.n > 0;
     app->typed.key[app->typed.n++] = key;
     const ActionRow *action =
-        keymap_find(&app->keymap, app->focus->kind->context, &app->typed, &is_prefix);
+        keymap_find(&app->keymap, app->focus->kind->context, &app->typed, app, &is_prefix);
     if (!action && is_prefix && app->typed.n < KEYS_IN_SEQUENCE) {
         Buf words = BUF_INIT;
         key_write(key, &words);
