@@ -8,6 +8,10 @@
 
 #include "src/base/buf.h"
 
+/* Longer ones are refused or, in formats that list pieces only, not looked for: the search costs
+ * their length at every place of a text. */
+#define ADDED_MAX_LEN 1024
+
 typedef struct {
     Str content; /* as it stands in the text; borrowed from the vocabulary */
     Str shown;   /* what it decodes to: content in its normal form where it is matched in that */

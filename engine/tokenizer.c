@@ -29,6 +29,9 @@ bool tokenizer_add_token(Tokenizer *t, AddedToken token, Error *err)
 {
     if (token.content.len == 0)
         return true;
+    if (token.content.len > ADDED_MAX_LEN)
+        return error_set(err, ERR_FORMAT, _("added token %d is longer than %d bytes"), token.id,
+                         ADDED_MAX_LEN);
     int32_t id = vocab_find(&t->vocab, token.content);
     if (id < 0) {
         PieceType type = token.special ? PIECE_CONTROL : PIECE_USER;

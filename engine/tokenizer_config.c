@@ -5,6 +5,7 @@
 
 #include "engine/tokenizer_parts.h"
 #include "src/base/i18n.h"
+#include "src/base/log.h"
 
 #define MAX_FILE ((size_t)16 << 20)
 
@@ -57,6 +58,11 @@ static bool add_one(Tokenizer *t, Str content, int64_t id, const json_t *flags, 
     if (id < 0 || id >= VOCAB_MAX_IDS)
         return error_set(err, ERR_FORMAT, _("added token \"%.80s\" has id %lld, outside 0 to %d"),
                          content.data, (long long)id, VOCAB_MAX_IDS - 1);
+    if (vocab_find(&t->vocab, content) < 0 && vocab_has(&t->vocab, id)) {
+        log_write(LOG_WARN, "added token %.80s: id %lld has another spelling; left out",
+                  content.data, (long long)id);
+        return true;
+    }
     AddedToken token = {
         .content = content,
         .id = (int32_t)id,

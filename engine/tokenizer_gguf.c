@@ -118,7 +118,8 @@ static void add_tokens(Tokenizer *t)
     for (int32_t id = 0; id < t->vocab.n; id++) {
         unsigned char type = t->vocab.types[id];
         bool wanted = type == PIECE_CONTROL || type == PIECE_UNKNOWN || type == PIECE_USER;
-        if (wanted && vocab_find(&t->vocab, t->vocab.pieces[id]) == id)
+        Str piece = t->vocab.pieces[id];
+        if (wanted && piece.len <= ADDED_MAX_LEN && vocab_find(&t->vocab, piece) == id)
             added_push(&t->added, (AddedToken){ .content = t->vocab.pieces[id],
                                                 .id = id,
                                                 .special = type != PIECE_USER });

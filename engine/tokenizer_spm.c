@@ -196,12 +196,24 @@ static void add_tokens(Tokenizer *t)
     t->spells_literally = true;
     for (int32_t id = 0; id < t->vocab.n; id++) {
         unsigned char type = t->vocab.types[id];
-        if (type == PIECE_CONTROL || type == PIECE_UNKNOWN || type == PIECE_USER)
+        bool wanted = type == PIECE_CONTROL || type == PIECE_UNKNOWN || type == PIECE_USER;
+        if (wanted && t->vocab.pieces[id].len <= ADDED_MAX_LEN)
             added_push(&t->added, (AddedToken){ .content = t->vocab.pieces[id],
                                                 .id = id,
                                                 .special = type != PIECE_USER,
                                                 .normalized = type == PIECE_USER });
     }
+}
+
+/* Llama 3's original tokenizer.model is a list of lines "BASE64 RANK" that begins with "!". */
+static bool is_tiktoken(Str bytes, Error *err)
+{
+    if (!str_starts(bytes, STR("IQ== 0\n")))
+        return false;
+    error_set(
+        err, ERR_UNSUPPORTED,
+        _("it is a tiktoken file, not SentencePiece's; the model's tokenizer.json is wanted"));
+    return true;
 }
 
 static int32_t known(const Tokenizer *t, int64_t id)
@@ -227,7 +239,8 @@ bool tokenizer_load_spm(Tokenizer *t, const ModelFile *file, Error *err)
     Buf bytes = BUF_INIT;
     if (!modelfile_read(file, "tokenizer.model", MAX_MODEL, &bytes, err))
         return false;
-    bool ok = read_model(t, buf_str(&bytes), &spec, err) && check_spec(&spec, err);
+    bool ok = !is_tiktoken(buf_str(&bytes), err) && read_model(t, buf_str(&bytes), &spec, err) &&
+              check_spec(&spec, err);
     buf_release(&bytes);
     if (!ok)
         return error_note(err, "%s/tokenizer.model", modelfile_path(file));

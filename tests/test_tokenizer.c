@@ -447,6 +447,18 @@ static void broken_files_give_one_clear_line(void **state)
     }
 }
 
+static void configured_tokens_never_rename_a_piece(void **state)
+{
+    (void)state;
+    Tokenizer *t = tokenizer_of_json(
+        LLAMA, "{\"added_tokens_decoder\":{\"12\":{\"content\":\"[X]\",\"special\":true},"
+               "\"23\":{\"content\":\"[Y]\",\"special\":true}}}");
+    assert_true(str_eq_c(tokenizer_spelling(t, 12), "a"));
+    assert_int_equal(tokenizer_find(t, STR("[X]")), -1);
+    is_ids(t, "a[Y]", true, "16 23");
+    tokenizer_close(t);
+}
+
 static void gaps_in_the_ids_are_no_tokens(void **state)
 {
     (void)state;
@@ -544,6 +556,7 @@ int main(void)
         cmocka_unit_test(the_key_follows_vocabulary_merges_and_added_tokens),
         cmocka_unit_test(merges_are_pairs_or_strings),
         cmocka_unit_test(broken_files_give_one_clear_line),
+        cmocka_unit_test(configured_tokens_never_rename_a_piece),
         cmocka_unit_test(gaps_in_the_ids_are_no_tokens),
         cmocka_unit_test(plain_vocabulary_and_merges_are_byte_level),
         cmocka_unit_test(a_folder_without_a_tokenizer_says_what_is_wanted),

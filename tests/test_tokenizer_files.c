@@ -164,6 +164,18 @@ static void other_sentencepiece_models_are_refused_by_name(void **state)
     assert_non_null(strstr(err.text, "normalization"));
 }
 
+static void a_tiktoken_file_is_known_for_what_it_is(void **state)
+{
+    (void)state;
+    Error err = ERROR_INIT;
+    char *folder = folder_new();
+    folder_write_text(folder, "tokenizer.model", "IQ== 0\nIg== 1\n");
+    assert_null(tokenizer_at(folder, &err));
+    assert_int_equal(err.kind, ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "tiktoken"));
+    folder_remove(folder);
+}
+
 static void every_truncation_of_a_model_is_an_error_or_a_shorter_model(void **state)
 {
     (void)state;
@@ -327,6 +339,7 @@ int main(void)
         cmocka_unit_test(sentencepiece_merges_the_highest_score_first),
         cmocka_unit_test(sentencepiece_follows_its_normalizer_and_configuration),
         cmocka_unit_test(other_sentencepiece_models_are_refused_by_name),
+        cmocka_unit_test(a_tiktoken_file_is_known_for_what_it_is),
         cmocka_unit_test(every_truncation_of_a_model_is_an_error_or_a_shorter_model),
         cmocka_unit_test(gguf_merges_by_scores_merges_or_ids),
         cmocka_unit_test(gguf_lists_that_do_not_fit_are_refused),
