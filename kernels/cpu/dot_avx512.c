@@ -7,7 +7,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TOKENS = 4, DENSE_ROWS = 4, PREFETCH = 2048 /* bytes ahead of a single token's codes */ };
+enum {
+    TOKENS = 4,      /* dense: of a batch at once */
+    DENSE_ROWS = 4,  /* with TOKENS */
+    SINGLE_ROWS = 8, /* with a single token */
+    DENSE_SUMS = 16,
+    PREFETCH = 2048 /* bytes ahead of a single token's codes */
+};
 
 /* ---- tiles ---- */
 
@@ -262,8 +268,9 @@ static void q8(const Product *p, int tile, int tile_end, int n)
 INLINE __m512 load_dense(const uint8_t *src, MatrixKind kind, __mmask16 mask)
 {
     if (kind == MATRIX_F32)
-        return _mm512_maskz_loadu_ps(mask, src);
-    __m256i half = _mm256_maskz_loadu_epi16(mask, src);
+        return mask == 0xffff ? _mm512_loadu_ps(src) : _mm512_maskz_loadu_ps(mask, src);
+    __m256i half = mask == 0xffff ? _mm256_loadu_si256((const __m256i *)(const void *)src)
+                                  : _mm256_maskz_loadu_epi16(mask, src);
     if (kind == MATRIX_F16)
         return _mm512_cvtph_ps(half);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
@@ -278,6 +285,22 @@ INLINE float fold(__m512 lanes)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+/* Sixteen columns from k on, for `rows` rows and n tokens. */
+INLINE void dense_step(const uint8_t *src, size_t row_bytes, const float *x, size_t x_stride,
+                       __mmask16 mask, MatrixKind kind, const int rows, const int n,
+                       __m512 sum[DENSE_SUMS])
+{
+    __m512 input[TOKENS];
+    for (int i = 0; i < n; i++)
+        input[i] = _mm512_loadu_ps(x + (size_t)i * x_stride);
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++) {
+        __m512 weight = load_dense(src + (size_t)r * row_bytes, kind, mask);
+        for (int i = 0; i < n; i++)
+            sum[r * n + i] = _mm512_fmadd_ps(weight, input[i], sum[r * n + i]);
+    }
+}
+
 INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows,
                         const int n)
 {
@@ -285,28 +308,28 @@ INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, c
     size_t size = kind == MATRIX_F32 ? 4 : 2, row_bytes = (size_t)m->n_in * size;
     const uint8_t *src = m->dense + (size_t)row * row_bytes;
     const float *x = p->dense + (size_t)token * p->dense_stride;
-    __m512 sum[DENSE_ROWS][TOKENS];
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < n; i++)
-            sum[r][i] = _mm512_setzero_ps();
-    for (int k = 0; k < m->n_in; k += 16) {
-        __mmask16 mask = m->n_in - k < 16 ? (__mmask16)((1u << (m->n_in - k)) - 1) : 0xffff;
-        __m512 input[TOKENS];
-        for (int i = 0; i < n; i++)
-            input[i] = _mm512_loadu_ps(x + (size_t)i * p->dense_stride + k);
-        for (int r = 0; r < rows; r++) {
-            __m512 weight = load_dense(src + (size_t)r * row_bytes + (size_t)k * size, kind, mask);
-            for (int i = 0; i < n; i++)
-                sum[r][i] = _mm512_fmadd_ps(weight, input[i], sum[r][i]);
-        }
+    __m512 sum[DENSE_SUMS];
+    for (int i = 0; i < rows * n; i++)
+        sum[i] = _mm512_setzero_ps();
+    int k = 0;
+    for (; k + 16 <= m->n_in; k += 16, src += 16 * size) {
+        if (n == 1) /* the same place in the next rows */
+            for (int r = 0; r < rows; r++)
+                _mm_prefetch((const char *)src + (size_t)(rows + r) * row_bytes, _MM_HINT_T1);
+        dense_step(src, row_bytes, x + k, p->dense_stride, 0xffff, kind, rows, n, sum);
     }
+    if (k < m->n_in)
+        dense_step(src, row_bytes, x + k, p->dense_stride, (__mmask16)((1u << (m->n_in - k)) - 1),
+                   kind, rows, n, sum);
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < n; i++)
-            p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r][i]);
+            p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r * n + i]);
 }
 
 INLINE void dense_rows(const Product *p, int row, int row_end, int n, MatrixKind kind)
 {
+    for (; row + SINGLE_ROWS <= row_end && n == 1; row += SINGLE_ROWS)
+        dense_block(p, row, 0, kind, SINGLE_ROWS, 1);
     for (; row + DENSE_ROWS <= row_end; row += DENSE_ROWS) {
         int t = 0;
         for (; t + TOKENS <= n; t += TOKENS)
@@ -367,16 +390,25 @@ INLINE void chunk_scores(const int16_t *k, int head_dim, const int16_t *query, f
 static void scores(const KvBlock *kv, int head_dim, int n_chunks, const int16_t *query,
                    int n_queries, float *score)
 {
-    for (int chunk = 0; chunk < n_chunks; chunk++) {
-        const int16_t *k = kv->k + (size_t)chunk * 16 * (size_t)head_dim;
-        int q = 0;
-        for (; q + 4 <= n_queries; q += 4)
-            chunk_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim,
-                         score + (size_t)q * KV_PAGE + chunk * 16, 4);
-        for (; q < n_queries; q++)
-            chunk_scores(k, head_dim, query + (size_t)q * 2 * (size_t)head_dim,
-                         score + (size_t)q * KV_PAGE + chunk * 16, 1);
-    }
+    size_t head_terms = 2 * (size_t)head_dim;
+    for (int q = 0; q < n_queries; q += 4, query += 4 * head_terms, score += 4 * KV_PAGE)
+        for (int chunk = 0; chunk < n_chunks; chunk++) {
+            const int16_t *k = kv->k + (size_t)chunk * 16 * (size_t)head_dim;
+            float *out = score + chunk * 16;
+            switch (n_queries - q) {
+            case 1:
+                chunk_scores(k, head_dim, query, out, 1);
+                break;
+            case 2:
+                chunk_scores(k, head_dim, query, out, 2);
+                break;
+            case 3:
+                chunk_scores(k, head_dim, query, out, 3);
+                break;
+            default:
+                chunk_scores(k, head_dim, query, out, 4);
+            }
+        }
 }
 
 /* n vectors of values for `queries` queries. */
@@ -402,25 +434,95 @@ INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, c
             _mm512_storeu_ps(value + (size_t)q * stride + 16 * j, sum[q][j]);
 }
 
+INLINE void value_rows(const KvBlock *kv, size_t stride, int begin, int end, const float *score,
+                       float *value, const int queries)
+{
+    size_t d = 0;
+    for (; d + 64 <= stride; d += 64)
+        value_vectors(kv->v + d, stride, begin, end, score, value + d, 4, queries);
+    for (; d < stride; d += 16)
+        value_vectors(kv->v + d, stride, begin, end, score, value + d, 1, queries);
+}
+
 static void values(const KvBlock *kv, int value_stride, int begin, int end, const float *score,
                    int n_queries, float *value)
 {
     size_t stride = (size_t)value_stride;
-    int q = 0;
-    for (; q + 4 <= n_queries; q += 4, score += 4 * KV_PAGE, value += 4 * stride) {
-        size_t d = 0;
-        for (; d + 64 <= stride; d += 64)
-            value_vectors(kv->v + d, stride, begin, end, score, value + d, 4, 4);
-        for (; d < stride; d += 16)
-            value_vectors(kv->v + d, stride, begin, end, score, value + d, 1, 4);
+    for (int q = 0; q < n_queries; q += 4, score += 4 * KV_PAGE, value += 4 * stride)
+        switch (n_queries - q) {
+        case 1:
+            value_rows(kv, stride, begin, end, score, value, 1);
+            break;
+        case 2:
+            value_rows(kv, stride, begin, end, score, value, 2);
+            break;
+        case 3:
+            value_rows(kv, stride, begin, end, score, value, 3);
+            break;
+        default:
+            value_rows(kv, stride, begin, end, score, value, 4);
+        }
+}
+
+/* ---- quantising ---- */
+
+/* 32 terms of 8 bits into the order of a block. */
+INLINE __m256i place_bytes(__m256i terms, ActOrder order)
+{
+    const __m256i even_odd = _mm256_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15,
+                                              0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
+    if (order == ORDER_EVEN_ODD)
+        return _mm256_shuffle_epi8(terms, even_odd);
+    if (order == ORDER_HALVES)
+        return _mm256_permutevar8x32_epi32(terms, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    return terms;
+}
+
+INLINE __m256i narrow(__m512i first, __m512i second)
+{
+    return _mm256_set_m128i(_mm512_cvtepi32_epi8(second), _mm512_cvtepi32_epi8(first));
+}
+
+/* quantise_block of pointwise.h for 32 values. */
+INLINE uint32_t quantise_32(const float *input, const Activations *to, size_t at)
+{
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff), half = _mm512_set1_epi32(128);
+    __m512 a = _mm512_loadu_ps(input), b = _mm512_loadu_ps(input + 16);
+    __m512i bits = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a), magnitude),
+                                    _mm512_and_si512(_mm512_castps_si512(b), magnitude));
+    uint32_t largest = (uint32_t)_mm512_reduce_max_epu32(bits);
+    float inverse, scale = block_scale(largest, &inverse);
+    __mmask16 keep = inverse == 0 ? 0 : 0xffff;
+    __m512 factor = _mm512_set1_ps(inverse);
+    __m512i p = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(a, factor));
+    __m512i q = _mm512_maskz_cvtps_epi32(keep, _mm512_mul_ps(b, factor));
+    __m512i p_high = _mm512_srai_epi32(_mm512_add_epi32(p, half), 8);
+    __m512i q_high = _mm512_srai_epi32(_mm512_add_epi32(q, half), 8);
+    __m256i high = place_bytes(narrow(p_high, q_high), to->form.order);
+    __m256i low =
+        place_bytes(narrow(p, q), to->form.order); /* q - 256 * high: the lowest byte of q */
+    int32_t sum = _mm512_reduce_add_epi32(_mm512_add_epi32(p, q));
+    _mm256_storeu_si256((__m256i *)(void *)(to->terms + at * 64), high);
+    _mm256_storeu_si256((__m256i *)(void *)(to->terms + at * 64 + 32), low);
+    to->scale[at] = scale;
+    to->less_sum[at] = -sum;
+    to->scaled_sum[at] = (float)sum * scale;
+    return largest;
+}
+
+static uint32_t quantise(const float *x, const Activations *to, int token)
+{
+    uint32_t worst = 0;
+    if (to->form.block != 32)
+        return pointwise_quantise(x, to, token);
+    for (int block = 0; block < to->form.n_blocks; block++) {
+        float buffer[BLOCK_MAX];
+        const float *input = block_inputs(x, &to->form, block, buffer);
+        uint32_t largest =
+            quantise_32(input, to, (size_t)block * (size_t)to->n_tokens + (size_t)token);
+        worst = largest > worst ? largest : worst;
     }
-    for (; q < n_queries; q++, score += KV_PAGE, value += stride) {
-        size_t d = 0;
-        for (; d + 64 <= stride; d += 64)
-            value_vectors(kv->v + d, stride, begin, end, score, value + d, 4, 1);
-        for (; d < stride; d += 16)
-            value_vectors(kv->v + d, stride, begin, end, score, value + d, 1, 1);
-    }
+    return worst;
 }
 
 const Isa isa_avx512 = {
@@ -429,7 +531,7 @@ const Isa isa_avx512 = {
     .q4 = q4,
     .q8 = q8,
     .dense = dense,
-    .quantise = pointwise_quantise,
+    .quantise = quantise,
     .quantise_head = pointwise_quantise_head,
     .norm = pointwise_norm,
     .add = pointwise_add,

@@ -213,17 +213,25 @@ static inline uint32_t pointwise_quantise(const float *x, const Activations *to,
 
 static inline void pointwise_weights(const KvBlock *kv, AttnPage *page)
 {
-    float *score = page->score, lane[16] = { 0 };
+    float *score = page->score, lane[16], max;
     int first = page->begin / 16 * 16, last = (page->end + 15) / 16 * 16;
-    for (int i = first; i < last; i++)
-        score[i] = score[i] * (page->query_scale * kv->k_scale[i]);
-    float max = score[page->begin];
-    for (int i = page->begin; i < page->end; i++)
-        max = score[i] > max ? score[i] : max;
+    for (int j = 0; j < 16; j++)
+        lane[j] = -INFINITY;
     for (int i = first; i < last; i += 16)
         for (int j = 0; j < 16; j++) {
-            float weight = exp_approx(score[i + j] - max);
-            weight = i + j >= page->begin && i + j < page->end ? weight : 0.0f;
+            float scaled = score[i + j] * (page->query_scale * kv->k_scale[i + j]);
+            scaled = i + j >= page->begin && i + j < page->end ? scaled : -INFINITY;
+            lane[j] = scaled > lane[j] ? scaled : lane[j];
+            score[i + j] = scaled;
+        }
+    max = lane[0];
+    for (int j = 0; j < 16; j++) {
+        max = lane[j] > max ? lane[j] : max;
+        lane[j] = 0;
+    }
+    for (int i = first; i < last; i += 16)
+        for (int j = 0; j < 16; j++) {
+            float weight = exp_approx(score[i + j] - max); /* 0 where not visible */
             lane[j] += weight;
             score[i + j] = weight * kv->v_scale[i + j];
         }
