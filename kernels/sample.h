@@ -184,17 +184,35 @@ SAMPLE_FN void sample_heapify(SampleCandidate *heap, int n, bool last_on_top)
         sample_sift(heap, n, i, last_on_top);
 }
 
-/* The best of n logits, lowest id on ties; -1 when one is NaN or +inf. */
+/* The best of n logits, lowest id on ties; -1 when one is NaN or +inf.  In lanes, so that compilers
+ * make vectors of it: a vocabulary is long. */
 SAMPLE_FN int32_t sample_argmax(const float *logits, int n)
 {
-    int32_t best = 0;
-    for (int i = 0; i < n; i++) {
-        if (!(logits[i] <= 3.402823466e38f))
-            return -1;
-        if (logits[i] > logits[best])
-            best = i;
+    float lane[16], best;
+    int bad[16], n_bad = 0, i = 0;
+    for (int j = 0; j < 16; j++) {
+        lane[j] = logits[0];
+        bad[j] = 0;
     }
-    return best;
+    for (; i + 16 <= n; i += 16)
+        for (int j = 0; j < 16; j++) {
+            lane[j] = logits[i + j] > lane[j] ? logits[i + j] : lane[j];
+            bad[j] |= !(logits[i + j] <= 3.402823466e38f);
+        }
+    for (; i < n; i++) {
+        lane[0] = logits[i] > lane[0] ? logits[i] : lane[0];
+        bad[0] |= !(logits[i] <= 3.402823466e38f);
+    }
+    best = lane[0];
+    for (int j = 0; j < 16; j++) {
+        best = lane[j] > best ? lane[j] : best;
+        n_bad += bad[j];
+    }
+    if (n_bad > 0)
+        return -1;
+    for (i = 0; logits[i] != best;)
+        i++;
+    return i;
 }
 
 /* Moves the first k of the order to the front, in no order; returns how many there are. */
@@ -228,8 +246,15 @@ SAMPLE_FN int32_t sample_draw(SampleCandidate *candidate, int n, float best, con
 {
     float sharpness = sample_sharpness(spec->temperature);
     double total = 0, sum = 0;
-    for (int i = 0; i < n; i++)
-        total += sample_weight(candidate[i].logit, best, sharpness);
+    int n_weighty = 0;
+    for (int i = 0; i < n; i++) { /* most of a vocabulary weighs nothing */
+        double weight = sample_weight(candidate[i].logit, best, sharpness);
+        if (weight == 0)
+            continue;
+        total += weight;
+        candidate[n_weighty++] = candidate[i];
+    }
+    n = n_weighty;
     double limit = spec->top_p < 1 ? sample_mul_double((double)spec->top_p, total) : total;
     double floor_weight = sample_mul_double((double)spec->min_p, SAMPLE_ONE);
     double target = spec->top_p < 1 || spec->min_p > 0 ? total : sample_mul_double(random, total);
@@ -238,7 +263,7 @@ SAMPLE_FN int32_t sample_draw(SampleCandidate *candidate, int n, float best, con
     while (n_kept < n && sum <= target) { /* without top-p and min-p the draw ends the loop */
         SampleCandidate next = sample_pop(candidate, n - n_kept);
         double weight = sample_weight(next.logit, best, sharpness);
-        if (n_kept > 0 && (sum >= limit || weight < floor_weight || weight == 0))
+        if (n_kept > 0 && (sum >= limit || weight < floor_weight))
             break;
         sum += weight;
         n_kept++;
