@@ -38,6 +38,7 @@ done
 [ -z "$missing" ]
 ok $? "every option of kaiwa --help is in kaiwa(1)$missing"
 
-grep -q 'モデル' "$dir/ja/kaiwa.1" && ! grep -q '^talk on the screen' "$dir/ja/kaiwa.1"
+[ "${KAIWA_LANGUAGES:-en ja}" = en ] ||
+    { grep -q 'モデル' "$dir/ja/kaiwa.1" && ! grep -q '^talk on the screen' "$dir/ja/kaiwa.1"; }
 ok $? "the lists of the Japanese page are in Japanese"
 echo "1..$n"

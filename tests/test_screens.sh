@@ -16,7 +16,7 @@ check() {
     replay=$1
     size=$2
     shift 2
-    for lang in en ja; do
+    for lang in ${KAIWA_LANGUAGES:-en ja}; do
         name=$replay.$size.$lang
         n=$((n + 1))
         rm -rf "$scratch/home"

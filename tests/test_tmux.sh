@@ -122,7 +122,7 @@ restored() {
 
 story='Tell me a very long story about the sea'
 
-for lang in en ja; do
+for lang in ${KAIWA_LANGUAGES:-en ja}; do
     mkdir -p "$scratch/home"
     ready=$(word ready)
 
