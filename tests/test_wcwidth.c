@@ -4,9 +4,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <pty.h>
 #include <stdio.h>
@@ -102,11 +102,14 @@ static int libedit_columns(void)
     el_wset(el, EL_GETCFN, next_typed);
     typed = L"aaaaaaaa①\x02\n"; /* far enough right that going back is backspaces */
     assert_non_null(el_wgets(el, &n));
+    fputc('~', out); /* the pty hands over what was written when it likes: read up to here */
     fflush(out);
-    fcntl(master, F_SETFL, O_NONBLOCK);
-    ssize_t got = read(master, bytes, sizeof bytes);
-    for (ssize_t i = 0; i < got; i++)
-        backs += bytes[i] == '\b';
+    ssize_t got = 0;
+    for (bool more = true; more && (got = read(master, bytes, sizeof bytes)) > 0;)
+        for (ssize_t i = 0; i < got; i++) {
+            backs += bytes[i] == '\b';
+            more = more && bytes[i] != '~';
+        }
     el_end(el);
     fclose(in);
     fclose(out);
