@@ -133,3 +133,8 @@ tests_test_tokenizer_vectors_t_LDADD = $(TEST_LIBS)
 tests_test_split_t_SOURCES = tests/test_split.c
 tests_test_split_t_LDADD = $(TEST_LIBS)
 dist_check_SCRIPTS += tests/test_tokenizer_vectors.sh
+
+# Skips without a GPU; make check-gpu runs it alone.
+check_PROGRAMS += tests/test_cuda.t
+tests_test_cuda_t_SOURCES = tests/test_cuda.c tests/random_model.c tests/random_model.h
+tests_test_cuda_t_LDADD = $(TEST_LIBS)
