@@ -1,7 +1,9 @@
-/* Str: borrowed bytes.  Buf: owned, growing bytes.  Both hold UTF-8 unless a function says otherwise.
+/* Str: borrowed bytes.  Buf: owned, growing bytes.  Both hold UTF-8 unless a function says
+ * otherwise.
  *
  * A Buf is always NUL-terminated after its length, so buf_cstr() is free.  Small allocations abort
- * when memory is out (mem.h); a Buf with a maximum marks itself `overflowed` instead of growing past it. */
+ * when memory is out (mem.h); a Buf with a maximum marks itself `overflowed` instead of growing
+ * past it. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
@@ -44,7 +46,10 @@ typedef struct {
     bool overflowed;
 } Buf;
 
-#define BUF_INIT { NULL, 0, 0, 0, false }
+#define BUF_INIT                                                                                   \
+    {                                                                                              \
+        NULL, 0, 0, 0, false                                                                       \
+    }
 
 void buf_init_max(Buf *b, size_t max);
 void buf_release(Buf *b);           /* frees; b is empty and usable again */
@@ -59,8 +64,8 @@ void buf_printf(Buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_insert(Buf *b, size_t at, Str s);
 void buf_remove(Buf *b, size_t at, size_t n);
 void buf_truncate(Buf *b, size_t len);
-Str buf_str(const Buf *b);         /* borrowed until the next change */
+Str buf_str(const Buf *b);          /* borrowed until the next change */
 const char *buf_cstr(const Buf *b); /* never NULL */
-char *buf_take(Buf *b);            /* caller owns and frees; b is empty */
+char *buf_take(Buf *b);             /* caller owns and frees; b is empty */
 
 #endif

@@ -29,7 +29,10 @@ typedef struct {
     char text[480]; /* UTF-8, cut at a character's border */
 } Error;
 
-#define ERROR_INIT { ERR_NONE, "" }
+#define ERROR_INIT                                                                                 \
+    {                                                                                              \
+        ERR_NONE, ""                                                                               \
+    }
 
 /* Sets kind and text; always returns false, so that `return error_set(...)` reads well. */
 bool error_set(Error *err, ErrorKind kind, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -37,7 +40,8 @@ bool error_set(Error *err, ErrorKind kind, const char *format, ...) PRINTF_LIKE(
 /* Prefixes the text with "context: "; keeps the kind; always returns false. */
 bool error_note(Error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* ERR_SYSTEM with ": " and strerror(errno) appended; ENOENT becomes ERR_NOT_FOUND, ENOMEM ERR_MEMORY. */
+/* ERR_SYSTEM with ": " and strerror(errno) appended; ENOENT becomes ERR_NOT_FOUND, ENOMEM
+ * ERR_MEMORY. */
 bool error_errno(Error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -1,5 +1,5 @@
-/* A log file for diagnosis, never the terminal.  Silent until log_open; level is checked before formatting; control
- * characters are escaped.  Any thread. */
+/* A log file for diagnosis, never the terminal.  Silent until log_open; level is checked before
+ * formatting; control characters are escaped.  Any thread. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

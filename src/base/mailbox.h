@@ -1,7 +1,7 @@
 /* A thread-safe list with a wake descriptor: how the UI thread and the worker talk.
  *
- * Items embed MailItem first.  After a push the sender has forgotten the item.  A burst costs one byte on the pipe.
- * The reader drains the pipe first, then takes the whole list. */
+ * Items embed MailItem first.  After a push the sender has forgotten the item.  A burst costs one
+ * byte on the pipe. The reader drains the pipe first, then takes the whole list. */
 #ifndef BASE_MAILBOX_H
 #define BASE_MAILBOX_H
 

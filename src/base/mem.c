@@ -102,7 +102,8 @@ void *mem_try_alloc(size_t count, size_t size)
 
     if (atomic_load(&fail_in) > 0 && atomic_fetch_sub(&fail_in, 1) == 1)
         return NULL;
-    /* calloc checks the product too, but PTRDIFF_MAX keeps pointer differences within it defined. */
+    /* calloc checks the product too, but PTRDIFF_MAX keeps pointer differences within it defined.
+     */
     if (!mem_mul(count, size, &n) || n > PTRDIFF_MAX)
         return NULL;
     return calloc(count ? count : 1, size ? size : 1);

@@ -1,4 +1,5 @@
-/* Where files live, by the XDG base directory specification (0.8), and whole-file reads and writes. */
+/* Where files live, by the XDG base directory specification (0.8), and whole-file reads and writes.
+ */
 #include "config.h"
 
 #include "src/base/path.h"

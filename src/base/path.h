@@ -1,4 +1,5 @@
-/* Where files live (XDG), and small file helpers.  Together with src/option.c the only reader of the environment. */
+/* Where files live (XDG), and small file helpers.  Together with src/option.c the only reader of
+ * the environment. */
 #ifndef BASE_PATH_H
 #define BASE_PATH_H
 
@@ -26,7 +27,8 @@ bool path_read_file(const char *path, size_t max, Buf *out, Error *err);
 /* Writes to a new file beside it and renames, so that a reader never sees half a file. */
 bool path_write_file(const char *path, Str bytes, Error *err);
 bool path_read_fd(int fd, size_t max, Buf *out, Error *err);
-/* A title as a file name: '/', NUL and controls replaced, at most 200 bytes at a grapheme's border, never empty. */
+/* A title as a file name: '/', NUL and controls replaced, at most 200 bytes at a grapheme's border,
+ * never empty. */
 void path_safe_name(Str title, Buf *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* How to choose a token: what a person sets and a conversation remembers.  The arithmetic is kernels/sample.h. */
+/* How to choose a token: what a person sets and a conversation remembers.  The arithmetic is
+ * kernels/sample.h. */
 #ifndef BASE_SAMPLING_H
 #define BASE_SAMPLING_H
 
@@ -10,6 +11,9 @@ typedef struct Sampling {
     uint64_t seed;
 } Sampling;
 
-#define SAMPLING_INIT { 0.6, 0.9, 0.0, 1.0, 0.0, 0.0, 50, 0, 0 }
+#define SAMPLING_INIT                                                                              \
+    {                                                                                              \
+        0.6, 0.9, 0.0, 1.0, 0.0, 0.0, 50, 0, 0                                                     \
+    }
 
 #endif

@@ -1,8 +1,8 @@
 /* Columns, graphemes and words, over ICU.
  *
- * The width of a character is a class (zero, narrow, wide, ambiguous, control) cached in pages of 256
- * code points that are made when first asked for.  Break iterators belong to a thread: the first use in
- * a thread clones nothing and locks nothing, and the thread's end closes them. */
+ * The width of a character is a class (zero, narrow, wide, ambiguous, control) cached in pages of
+ * 256 code points that are made when first asked for.  Break iterators belong to a thread: the
+ * first use in a thread clones nothing and locks nothing, and the thread's end closes them. */
 #include "config.h"
 
 #include "src/base/text.h"
@@ -273,7 +273,8 @@ static Breakers *breakers(void)
     return b;
 }
 
-/* The iterator of one kind over s, or NULL when ICU has no data or s is too long for its offsets. */
+/* The iterator of one kind over s, or NULL when ICU has no data or s is too long for its offsets.
+ */
 static UBreakIterator *break_over(Str s, UBreakIteratorType type)
 {
     Breakers *b = breakers();

@@ -1,8 +1,9 @@
 /* Which character set are these bytes in, and what do they say?
  *
- * Recognition is an order of strict questions, not a statistical guess over all the world's encodings:
- * a byte order mark; escapes of ISO-2022-JP; valid UTF-8; then UTF-16, Shift_JIS and EUC-JP, of those
- * that decode without a single error the one whose text looks most like Japanese. */
+ * Recognition is an order of strict questions, not a statistical guess over all the world's
+ * encodings: a byte order mark; escapes of ISO-2022-JP; valid UTF-8; then UTF-16, Shift_JIS and
+ * EUC-JP, of those that decode without a single error the one whose text looks most like Japanese.
+ */
 #include "config.h"
 
 #include <string.h>
@@ -65,7 +66,8 @@ static void drop_bom(Buf *out, size_t at)
         buf_remove(out, at, 3);
 }
 
-/* Is a kanji of the first level (the 2,965 common ones)?  Their lead bytes in Shift_JIS are 88 to 98. */
+/* Is a kanji of the first level (the 2,965 common ones)?  Their lead bytes in Shift_JIS are 88
+ * to 98. */
 static bool is_common_kanji(UConverter *sjis, UChar32 cp)
 {
     UErrorCode status = U_ZERO_ERROR;

@@ -1,4 +1,5 @@
-/* Text in any encoding: decoding, folding, cleaning, cutting and stepping must agree with each other. */
+/* Text in any encoding: decoding, folding, cleaning, cutting and stepping must agree with each
+ * other. */
 #include "config.h"
 
 #include <stdlib.h>
