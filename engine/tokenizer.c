@@ -83,7 +83,8 @@ static bool index_added(Tokenizer *t, Error *err)
     return ok;
 }
 
-/* 128 bits in two lanes in the manner of FNV-1a; says which vocabulary ids belong to, nothing secret. */
+/* 128 bits in two lanes in the manner of FNV-1a; says which vocabulary ids belong to, nothing
+ * secret. */
 typedef struct {
     uint64_t a, b;
 } KeyHash;

@@ -209,7 +209,8 @@ static void guess_eos(Tokenizer *t)
     }
 }
 
-/* Said outright, or by the class: transformers' Llama classes add BOS whatever tokenizer.json says. */
+/* Said outright, or by the class: transformers' Llama classes add BOS whatever tokenizer.json says.
+ */
 static void set_adds_bos(Tokenizer *t, const json_t *config)
 {
     static const char *const classes[] = { "LlamaTokenizer",     "LlamaTokenizerFast",

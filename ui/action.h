@@ -46,8 +46,8 @@ typedef struct {
  * Complaints, one a line, are appended to warnings. */
 void keymap_init(Keymap *keymap, const Options *options, Buf *warnings);
 void keymap_release(Keymap *keymap);
-/* The action that keys stand for in a context; of several the one that is available now (app NULL: is
- * not asked), else any.  *is_prefix: a longer sequence starts so. */
+/* The action that keys stand for in a context; of several the one that is available now (app NULL:
+ * is not asked), else any.  *is_prefix: a longer sequence starts so. */
 const ActionRow *keymap_find(const Keymap *keymap, unsigned context, const KeySequence *keys,
                              const App *app, bool *is_prefix);
 /* Appends the keys bound to an action, separated by blanks. */
