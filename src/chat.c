@@ -62,6 +62,7 @@ void chat_free(Chat *chat)
     forget_model(chat);
     conversation_free(chat->conversation);
     tokens_release(&chat->prompt_ids);
+    buf_release(&chat->preread.draft);
     free(chat);
 }
 
@@ -270,6 +271,8 @@ static void show_conversation(Chat *chat, Conversation *conversation)
     chat->conversation = conversation;
     chat->window_id = 0;
     chat->plan_serial = 0;
+    chat->preread.due_us = 0;
+    buf_reset(&chat->preread.draft);
     chat->error = (Error)ERROR_INIT;
     chat->status.usage = (Usage){ 0 };
     chat->status.timing = (Timing){ 0 };
@@ -473,6 +476,7 @@ unsigned chat_tick(Chat *chat)
 {
     unsigned changes = chat->reply.active ? reply_tick(chat) : refresh(chat);
 
+    preread_tick(chat);
     return take_news(chat, changes);
 }
 
@@ -486,9 +490,9 @@ int chat_deadline_ms(const Chat *chat)
         left = chat->reply.saved_us + SAVE_EVERY_US - clock_mono_us();
         return left <= 0 ? 0 : (int)((left + 999) / 1000);
     }
-    return !chat->reply.active && chat_is_foreign(chat, conversation_last(chat->conversation))
-               ? WATCH_MS
-               : -1;
+    if (!chat->reply.active && chat_is_foreign(chat, conversation_last(chat->conversation)))
+        return WATCH_MS; /* soon enough for a draft too */
+    return preread_deadline_ms(chat);
 }
 
 void chat_update_window(Chat *chat)

@@ -94,9 +94,14 @@ bool chat_set_pinned(Chat *chat, bool pinned, Error *err);
  * (may be empty). */
 void chat_plan(Chat *chat, const char *system, Str draft);
 
+/* What is in the input box now, every time that it may have changed; empty where it is not to be
+ * read ahead.  When it has stayed the same for 300 ms and nothing runs, the model reads the prompt
+ * up to there, so that sending it has less to compute. */
+void chat_draft_changed(Chat *chat, Str draft);
+
 /* Events, with the prompt's ids for ask --json.  Does not free the event. */
 unsigned chat_event(Chat *chat, const Event *event);
-/* Once in a while (deadline in chat_deadline_ms, -1: none): autosave. */
+/* Once in a while (deadline in chat_deadline_ms, -1: none): autosave, reading ahead. */
 unsigned chat_tick(Chat *chat);
 int chat_deadline_ms(const Chat *chat);
 /* Ends a running reply, keeps what came, and writes everything unsaved: the program is about to

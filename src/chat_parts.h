@@ -32,6 +32,12 @@ typedef struct {
     size_t n_rate;
 } Reply;
 
+/* What is being typed, and when it is to be read ahead. */
+typedef struct {
+    Buf draft;
+    int64_t due_us; /* 0: there is nothing to read, or it was asked for */
+} Preread;
+
 struct Chat {
     ChatOptions options;
     Conversation *conversation; /* never NULL */
@@ -46,6 +52,7 @@ struct Chat {
     int64_t version; /* of the store, when the conversation was last in step with it */
     unsigned news;   /* for the next chat_event or chat_tick */
     Reply reply;
+    Preread preread;
     Tokens prompt_ids;
 };
 
@@ -71,6 +78,10 @@ void chat_make_title(Chat *chat); /* unless a person or a model has given one */
 /* The path as a request; system NULL: the conversation's.  sent (may be NULL) gets the messages'
  * ids. */
 Request *chat_request(const Chat *chat, RequestKind kind, const char *system, int64_t **sent);
+
+/* chat_preread.c */
+void preread_tick(Chat *chat);
+int preread_deadline_ms(const Chat *chat); /* -1: nothing is to be done */
 
 /* chat_reply.c */
 void reply_interrupt(Chat *chat); /* ends a reply now and keeps what came */

@@ -129,6 +129,7 @@ bool chat_send(Chat *chat, Str text, Error *err)
     if (!message)
         return false;
     buf_reset(&c->draft);
+    chat_draft_changed(chat, STR_NULL);
     chat_make_title(chat);
     if (chat->has_model) {
         free(c->model);

@@ -33,6 +33,7 @@ libprogram_a_SOURCES += src/script.c src/script.h
 libprogram_a_SOURCES += src/stop_filter.c src/stop_filter.h
 libprogram_a_SOURCES += src/worker.c src/worker.h
 libprogram_a_SOURCES += src/chat.c src/chat.h
+libprogram_a_SOURCES += src/chat_preread.c
 libprogram_a_SOURCES += src/conversation.c src/conversation.h
 libprogram_a_SOURCES += src/record.c src/record.h
 libprogram_a_SOURCES += src/store.c src/store.h src/store_db.h

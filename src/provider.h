@@ -24,7 +24,8 @@ typedef enum {
     REQUEST_GENERATE,
     REQUEST_PLAN,
     REQUEST_CLOSE,
-    REQUEST_QUIT
+    REQUEST_QUIT,
+    REQUEST_PREREAD /* answered by no event; gives way to every other request */
 } RequestKind;
 
 typedef struct {
@@ -45,7 +46,7 @@ typedef struct Request {
     char *backend, *isa, *chat_format; /* NULL: automatic */
     int threads, context;              /* 0: automatic */
 
-    /* GENERATE, PLAN */
+    /* GENERATE, PLAN, PREREAD (the last message is a draft) */
     RequestMessage *message; /* system first if any; owned */
     size_t n_messages;
     /* messages before this index (system excepted) have left the window earlier */
@@ -150,6 +151,10 @@ typedef struct ProviderKind {
     bool (*generate)(Provider *, const Request *, const EventSink *, const atomic_bool *cancel);
     bool (*plan)(Provider *, const Request *, const EventSink *);
     void (*close_model)(Provider *);
+    /* Reads the part of the prompt that stays when its last message, which is still being typed,
+     * grows.  Emits nothing and fails silently: generating afterwards tells.  NULL: not possible.
+     */
+    void (*preread)(Provider *, const Request *, const EventSink *, const atomic_bool *cancel);
 } ProviderKind;
 
 struct Provider {

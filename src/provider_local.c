@@ -20,6 +20,8 @@ enum {
     AUTO_CONTEXT = 8192,    /* tokens, unless the model has less or the user says */
     SMALLEST_CONTEXT = 512, /* before giving up for want of memory */
     MEASURABLE = 8,         /* tokens; fewer say little about the speed of reading */
+    UNSETTLED = 4,          /* tokens at the end of a draft that its next letters may change */
+    PREREAD_BATCH = 32,     /* tokens; what is lost at most when something better comes */
 };
 
 typedef struct {
@@ -321,6 +323,12 @@ static void emit_done(Run *run)
     run->sink->emit(run->sink->arg, event);
 }
 
+static void note_speed(LocalProvider *p, int computed, double ms)
+{
+    if (computed >= MEASURABLE && ms > 0)
+        p->ms_a_token = p->ms_a_token > 0 ? (p->ms_a_token + ms / computed) / 2 : ms / computed;
+}
+
 static bool read_prompt(Run *run, Error *err)
 {
     LocalProvider *p = run->p;
@@ -332,11 +340,8 @@ static bool read_prompt(Run *run, Error *err)
     good = session_sync(p->session, &run->prompt.ids, &run->progress, &counts, err);
     run->read = clock_mono_us();
     run->timing.prefill = (double)(run->read - start) / 1000.0;
-    if (good && counts.computed >= MEASURABLE && run->timing.prefill > 0) {
-        double now = run->timing.prefill / counts.computed;
-
-        p->ms_a_token = p->ms_a_token > 0 ? (p->ms_a_token + now) / 2 : now;
-    }
+    if (good)
+        note_speed(p, counts.computed, run->timing.prefill);
     return good;
 }
 
@@ -494,6 +499,70 @@ static bool local_plan(Provider *base, const Request *request, const EventSink *
     return good || emit_failed(sink, &err);
 }
 
+/* ---- reading ahead ---- */
+
+/* The prompt of the request with more text at its end. */
+static bool build_longer(LocalProvider *p, const Request *request, Prompt *out, Error *err)
+{
+    Request longer = *request;
+    size_t n = request->n_messages;
+    Buf text = BUF_INIT;
+    bool good;
+
+    longer.message = xcalloc(n, sizeof *longer.message);
+    memcpy(longer.message, request->message, n * sizeof *longer.message);
+    buf_printf(&text, "%s x", request->message[n - 1].text);
+    longer.message[n - 1].text = (char *)buf_cstr(&text);
+    good = prompt_build(p->engine, session_context(p->session), &longer, out, err);
+    free(longer.message);
+    buf_release(&text);
+    return good;
+}
+
+/* How much of the prompt stays when the draft at its end grows: the format's words behind the draft
+ * do not, nor does its last word perhaps.  0 too when messages would leave the window. */
+static size_t settled(LocalProvider *p, const Request *request, Prompt *prompt)
+{
+    Prompt longer = PROMPT_INIT;
+    Error ignored = ERROR_INIT;
+    size_t n = 0;
+
+    if (prompt_build(p->engine, session_context(p->session), request, prompt, &ignored) &&
+        build_longer(p, request, &longer, &ignored) && prompt->window_from == longer.window_from)
+        n = tokens_common(prompt->ids.ids, prompt->ids.n, longer.ids.ids, longer.ids.n);
+    prompt_release(&longer);
+    return n > UNSETTLED ? n - UNSETTLED : 0;
+}
+
+/* In small batches, because one that is stopped half way is lost. */
+static void local_preread(Provider *base, const Request *request, const EventSink *sink,
+                          const atomic_bool *cancel)
+{
+    LocalProvider *p = (LocalProvider *)base;
+    Reporter reporter = { sink, PHASE_PREFILL, -1 };
+    Progress progress = { .cancel = cancel, .arg = &reporter, .poll = poll };
+    Prompt prompt = PROMPT_INIT;
+    Error ignored = ERROR_INIT;
+    size_t n = p->session && request->n_messages ? settled(p, request, &prompt) : 0, at;
+    bool good = n > 0;
+
+    prompt.ids.n = good ? n : prompt.ids.n;
+    at = good ? (size_t)session_plan(p->session, &prompt.ids).reused : 0;
+    if (at + 1 == n && (size_t)session_length(p->session) >= n)
+        at = n; /* all but the last is surely there: nothing to win */
+    while (good && at < n && !atomic_load(cancel)) {
+        Tokens part = prompt.ids;
+        SyncCounts counts;
+        int64_t start = clock_mono_us();
+
+        at = part.n = at + PREREAD_BATCH < n ? at + PREREAD_BATCH : n;
+        good = session_sync(p->session, &part, &progress, &counts, &ignored);
+        if (good)
+            note_speed(p, counts.computed, ms_since(start));
+    }
+    prompt_release(&prompt);
+}
+
 const ProviderKind provider_local = {
     .name = "local",
     .open = local_open,
@@ -502,4 +571,5 @@ const ProviderKind provider_local = {
     .generate = local_generate,
     .plan = local_plan,
     .close_model = local_close_model,
+    .preread = local_preread,
 };

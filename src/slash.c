@@ -241,19 +241,25 @@ static SlashResult run(SlashContext *context, Str word, Str argument, Error *err
     return result;
 }
 
+Str slash_plain_text(Str line)
+{
+    Str rest = line, second;
+
+    if (!take_slash(&rest))
+        return line;
+    second = rest;
+    return take_slash(&second) ? rest : STR_NULL;
+}
+
 bool slash_run(SlashContext *context, Str line, Str *message, SlashResult *result, Error *err)
 {
-    Str rest = line, second, word;
+    Str rest = line, word;
 
-    *message = line;
+    *message = slash_plain_text(line);
     *result = SLASH_NONE;
-    if (!take_slash(&rest))
+    if (!line.len || message->len)
         return false;
-    second = rest;
-    if (take_slash(&second)) {
-        *message = rest;
-        return false;
-    }
+    take_slash(&rest);
     /* "/ text": a slash alone is no command either. */
     word = rest.len && !isspace((unsigned char)rest.data[0]) ? slash_word(&rest) : STR_NULL;
     *result = run(context, word, slash_trim(rest), err);

@@ -35,6 +35,8 @@ const SlashRow *slash_table(size_t *n);
 /* True when the line is a command (then *result and err tell what came of it); false: it is a
  * message, and *message is its text (with // made /). */
 bool slash_run(SlashContext *context, Str line, Str *message, SlashResult *result, Error *err);
+/* What of a line would be sent; empty: the line is a command.  Runs nothing. */
+Str slash_plain_text(Str line);
 /* Completions of a line's first word or argument: appends candidates, one a line. */
 void slash_complete(const SlashContext *context, Str line, Buf *out);
 

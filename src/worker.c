@@ -2,7 +2,8 @@
  *
  * While a reply is generated the provider calls back between tokens (the sink's poll): then the
  * inbox is looked at, plans are answered at once, CLOSE and QUIT stop the reply, and all else
- * waits in a list of the worker's own. */
+ * waits in a list of the worker's own.  Reading ahead runs only while nothing waits, and ends as
+ * soon as something does. */
 #include "config.h"
 
 #include "src/worker.h"
@@ -120,6 +121,24 @@ static void poll_opening(void *arg)
     drain(arg, false);
 }
 
+/* Whatever has come is worth more than reading ahead. */
+static void poll_prereading(void *arg)
+{
+    Worker *w = arg;
+
+    drain(w, true);
+    if (w->first)
+        atomic_store(&w->cancel, true);
+}
+
+static void preread(Worker *w, const Request *request)
+{
+    const EventSink sink = { send, poll_prereading, w };
+
+    if (w->provider->kind->preread && !w->first)
+        w->provider->kind->preread(w->provider, request, &sink, &w->cancel);
+}
+
 static void send_ended(Worker *w, const Request *request)
 {
     Event *event = event_new(request->kind == REQUEST_GENERATE ? EVENT_DONE : EVENT_FAILED);
@@ -152,6 +171,9 @@ static void run_provider(Worker *w, const Request *request)
     case REQUEST_QUIT:
         w->quit = true;
         break;
+    case REQUEST_PREREAD:
+        preread(w, request);
+        break;
     }
 }
 
@@ -164,10 +186,10 @@ static void run(Worker *w, const Request *request)
     w->running = request->serial;
     atomic_store(&w->cancel, false);
     pthread_mutex_unlock(&w->lock);
-    if (ends && is_cancelled(w, request))
-        send_ended(w, request);
-    else
+    if (!ends || !is_cancelled(w, request))
         run_provider(w, request);
+    else if (request->kind != REQUEST_PREREAD)
+        send_ended(w, request);
     pthread_mutex_lock(&w->lock);
     w->running = 0;
     pthread_mutex_unlock(&w->lock);

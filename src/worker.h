@@ -1,7 +1,8 @@
 /* The thread that owns a provider.  Requests go in, events come out; the asker never waits.
  *
  * worker_* are called on the UI thread.  REQUEST_PLAN is answered also while a reply is being
- * generated. */
+ * generated.  REQUEST_PREREAD runs only while nothing else waits: all but a plan ends it, and no
+ * event answers it. */
 #ifndef SRC_WORKER_H
 #define SRC_WORKER_H
 

@@ -138,3 +138,8 @@ dist_check_SCRIPTS += tests/test_tokenizer_vectors.sh
 check_PROGRAMS += tests/test_cuda.t
 tests_test_cuda_t_SOURCES = tests/test_cuda.c tests/random_model.c tests/random_model.h
 tests_test_cuda_t_LDADD = $(TEST_LIBS)
+
+# Reading ahead while a message is typed.
+check_PROGRAMS += tests/test_preread.t
+tests_test_preread_t_SOURCES = tests/test_preread.c $(TINY_MODEL)
+tests_test_preread_t_LDADD = $(TEST_LIBS)

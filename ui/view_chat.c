@@ -97,8 +97,17 @@ void view_chat_save_draft(View *view)
         app_error(view->app, &err);
 }
 
+/* The model may read what a message starts with; commands are none of its business. */
+static void offer_draft(ChatView *self)
+{
+    App *app = self->view.app;
+    bool wanted = options_flag(app->start->options, "pre-read");
+    chat_draft_changed(app->chat, wanted ? slash_plain_text(editor_text(self->editor)) : STR_NULL);
+}
+
 static void note_typing(ChatView *self)
 {
+    offer_draft(self);
     const Conversation *conversation = chat_conversation(self->view.app->chat);
     bool changed = !str_eq(buf_str(&conversation->draft), editor_text(self->editor));
     self->draft_us = changed ? clock_mono_us() + DRAFT_AFTER_MS * 1000 : 0;
@@ -139,6 +148,7 @@ void view_chat_sync(View *view)
     self->draft_us = 0;
     if (!str_eq(buf_str(&conversation->draft), editor_text(self->editor)))
         editor_set(self->editor, buf_str(&conversation->draft), false);
+    offer_draft(self);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -167,6 +177,7 @@ static void accepted(ChatView *self, Str text)
     if (app->inserted.len > 0)
         editor_insert(self->editor, buf_str(&app->inserted));
     buf_reset(&app->inserted);
+    offer_draft(self);
     view_chat_save_draft(&self->view);
     transcript_bottom(&self->transcript);
 }
