@@ -305,7 +305,11 @@ if [ -d "$real" ]; then
     run ask -m "$real" --temperature 0 'What is the capital of France?'
     is "$status|$out" "0|The capital of France is Paris." "a real model knows Paris"
     out=$(head -c 1000000 /dev/zero | tr '\0' a | { time -p "$KAIWA" tokenize -m "$real" - >/dev/null; } 2>&1)
-    [ "$(printf '%s\n' "$out" | sed -n 's/real //p' | cut -d. -f1)" -lt "${SLOW:-1}" ]
+    # processor time: the machine may be busy; instrumented code is slower
+    limit=1000
+    [ -z "${KAIWA_SANITIZER:-}" ] || limit=20000
+    took=$(printf '%s\n' "$out" | awk '/^(user|sys)/ { t += $2 } END { print int(t * 1000) }')
+    [ "$took" -lt "$limit" ]
     ok $? "a megabyte of one character takes less than a second"
 else
     ok 0 "a real model knows Paris # SKIP no test models"

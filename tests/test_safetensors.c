@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "src/base/clock.h"
 #include "tests/hostile.h"
 #include "tests/model_files.h"
 
@@ -168,7 +167,7 @@ static void huge_headers_are_cheap(void **state)
 {
     Buf recipe = BUF_INIT, header = BUF_INIT;
     Error err = ERROR_INIT;
-    int64_t start;
+    double start;
 
     (void)state;
     hostile_write(dir, "config.json", "'{\"model_type\":\"llama\"}'");
@@ -190,10 +189,10 @@ static void huge_headers_are_cheap(void **state)
     buf_putc(&header, '}');
     buf_printf(&recipe, "h'%s'", buf_cstr(&header));
     hostile_write(dir, "model.safetensors", buf_cstr(&recipe));
-    start = clock_mono_us();
+    start = processor_ms();
     modelfile_close(modelfile_open(dir, true, &err));
     assert_int_equal(err.kind, ERR_NONE);
-    assert_true((clock_mono_us() - start) / 1000 < LIMIT_MS);
+    assert_true(processor_ms() - start < LIMIT_MS);
     buf_release(&recipe);
     buf_release(&header);
     check_memory();
