@@ -143,3 +143,8 @@ tests_test_cuda_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_preread.t
 tests_test_preread_t_SOURCES = tests/test_preread.c $(TINY_MODEL)
 tests_test_preread_t_LDADD = $(TEST_LIBS)
+
+# What a run keeps in memory.
+check_PROGRAMS += tests/test_memory.t
+tests_test_memory_t_SOURCES = tests/test_memory.c
+tests_test_memory_t_LDADD = $(TEST_LIBS)
