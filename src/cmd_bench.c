@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
+#include "src/base/attributes.h"
 #include "src/base/clock.h"
 #include "src/base/i18n.h"
 #include "src/base/mem.h"
@@ -20,6 +21,7 @@
 #include "src/interrupt.h"
 #include "src/memory_rate.h"
 #include "src/start.h"
+#include "src/token_parts.h"
 
 enum { MAX_SIZES = 32 };
 
@@ -39,6 +41,9 @@ typedef struct {
     double memory_rate; /* bytes a second; 0: not measured */
     double *seconds;    /* repeat of them, of the row being measured */
     json_t *rows;
+    bool explain;
+    TokenParts parts[MAX_SIZES]; /* at each depth */
+    bool has_parts;              /* of all depths */
 } Bench;
 
 typedef struct {
@@ -248,6 +253,60 @@ static void print_row(Bench *bench, const Row *row)
     fflush(stdout);
 }
 
+/* The least depth is the measure of what the layers take without their context. */
+static double least_layers(const Bench *bench)
+{
+    size_t least = 0;
+
+    for (size_t d = 1; d < bench->depths.n; d++)
+        if (bench->depths.at[d] < bench->depths.at[least])
+            least = d;
+    return bench->parts[least].layers;
+}
+
+static void print_parts(const Bench *bench, const TokenParts *parts, int depth)
+{
+    double linear = least_layers(bench), total = parts->layers + parts->head + parts->rest;
+    const double ms[] = { linear, parts->layers - linear, parts->head, parts->rest };
+    const char *const names[] = { "linear", "attention", "head", "rest" };
+
+    if (strcmp(bench->format, "json") == 0) {
+        json_t *row = json_pack("{s:s, s:i}", "test", "explain", "depth", depth);
+
+        for (size_t i = 0; i < ARRAY_LEN(ms); i++)
+            json_object_set_new(row, names[i], json_real(ms[i]));
+        json_array_append_new(bench->rows, row);
+    } else if (strcmp(bench->format, "csv") == 0) {
+        printf("explain,%d,%.3f,%.3f,%.3f,%.3f\n", depth, ms[0], ms[1], ms[2], ms[3]);
+    } else {
+        printf("%-10s %7d", "explain", depth);
+        for (size_t i = 0; i < ARRAY_LEN(ms); i++)
+            printf(" %8.2f %3.0f %%", ms[i], 100 * ms[i] / total);
+        printf("\n");
+    }
+}
+
+static void print_explanation(const Bench *bench)
+{
+    bool is_table = strcmp(bench->format, "table") == 0;
+
+    if (!bench->has_parts) {
+        fprintf(stderr, "kaiwa: %s\n",
+                _("--explain: this backend does not tell where the time goes"));
+        return;
+    }
+    if (is_table)
+        printf(_("where the time of a token goes, in ms; attention is what the layers take "
+                 "longer than at the least depth\n"));
+    if (is_table)
+        printf("%-10s %7s %14s %14s %14s %14s\n", "test", "depth", "linear", "attention", "head",
+               "rest");
+    else if (strcmp(bench->format, "csv") == 0)
+        printf("\ntest,depth,linear_ms,attention_ms,head_ms,rest_ms\n");
+    for (size_t d = 0; d < bench->depths.n; d++)
+        print_parts(bench, &bench->parts[d], bench->depths.at[d]);
+}
+
 static void print_json(Bench *bench)
 {
     json_t *object =
@@ -281,6 +340,22 @@ static bool measure(Bench *bench, Row row, Error *err)
     return good;
 }
 
+static bool explain_depth(Bench *bench, size_t d, Error *err)
+{
+    Progress progress = { .cancel = interrupt_flag() };
+    int depth = bench->depths.at[d];
+    Tokens ids = TOKENS_INIT;
+    bool good, known = false;
+
+    fill_ids(bench, depth + 1, &ids);
+    good = go_to(bench, &ids, depth, &progress, err) &&
+           token_parts(bench->session, bench->info.n_layers, bench->generate, progress.cancel,
+                       &bench->parts[d], &known, err);
+    bench->has_parts = good && known && (d == 0 || bench->has_parts);
+    tokens_release(&ids);
+    return good;
+}
+
 static int largest(const Sizes *sizes)
 {
     int most = 0;
@@ -303,7 +378,11 @@ static bool run_rows(Bench *bench, Error *err)
                 err);
         if (good && bench->generate)
             good = measure(bench, (Row){ .depth = depth, .tokens = bench->generate }, err);
+        if (good && bench->explain && bench->generate)
+            good = explain_depth(bench, d, err);
     }
+    if (good && bench->explain)
+        print_explanation(bench);
     return good;
 }
 
@@ -343,6 +422,7 @@ int cmd_bench(CommandContext *context)
     const Options *options = context->options;
     Bench bench = { .generate = options_int(options, "generate"),
                     .repeat = options_int(options, "repeat"),
+                    .explain = options_flag(options, "explain"),
                     .format = options_is_set(options, "format") ? options_string(options, "format")
                                                                 : "table" };
     Error err = ERROR_INIT;

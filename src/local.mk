@@ -18,6 +18,7 @@ libprogram_a_SOURCES += src/interrupt.c src/interrupt.h
 libprogram_a_SOURCES += src/memory_rate.c src/memory_rate.h
 libprogram_a_SOURCES += src/plain.c src/plain.h
 libprogram_a_SOURCES += src/start.c src/start.h
+libprogram_a_SOURCES += src/token_parts.c src/token_parts.h
 libprogram_a_SOURCES += src/turn.c src/turn.h
 libprogram_a_SOURCES += src/slash.c src/slash.h
 libprogram_a_SOURCES += src/slash_chat.c

@@ -293,6 +293,10 @@ is "$(printf '%s\n' "$out" | wc -l)" 7 "bench prints a row a test and depth"
 like "$out" '^generate,8,4,[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]*$' "bench --format csv has numbers"
 run bench -m "$model" --prompt 8 --generate 4 --depth 0 --repeat 1
 like "$out" '^machine: .*threads?' "bench says the machine"
+run bench -m "$model" --prompt 8 --generate 4 --depth 0,64 --repeat 1 --explain
+like "$out" '^explain +64( +[0-9.]+ +[0-9]+ %| +-[0-9.]+ +-[0-9]+ %){4}$' "bench --explain says where a token goes"
+run bench -m "$model" --prompt 8 --generate 4 --depth 0 --repeat 1 --explain --format json
+like "$out" '^ *"linear": [0-9.e-]+,$' "the parts of a token are numbers"
 run bench -m "$model" --prompt x
 is "$status" 2 "bench refuses sizes that are none"
 run bench -m "$model" --depth 100000
