@@ -145,7 +145,7 @@ for lang in ${KAIWA_LANGUAGES:-en ja}; do
     T resize-window -t k -x 80 -y 24
 
     say "$story"
-    until_shown "$(word 'Esc stops')"
+    until_shown "$(word 'replying: %d token' | sed 's/%d.*//')[0-9]\{1,\}" # a reply has begun
     type_text '東京'
     until_shown '> 東京'
     [ "$(cursor)" = 22,6 ]
