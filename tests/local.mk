@@ -22,9 +22,11 @@ tests_test_timeline_t_SOURCES = tests/test_timeline.c tests/tiny_rig.c tests/tin
 	tests/tiny_shape.c tests/tiny_shape.h
 tests_test_timeline_t_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/test_base.t tests/test_utf8.t tests/test_text.t tests/test_mailbox.t
+check_PROGRAMS += tests/test_base.t tests/test_strings.t tests/test_utf8.t tests/test_text.t tests/test_mailbox.t
 tests_test_base_t_SOURCES = tests/test_base.c
 tests_test_base_t_LDADD = $(TEST_LIBS)
+tests_test_strings_t_SOURCES = tests/test_strings.c
+tests_test_strings_t_LDADD = $(TEST_LIBS)
 tests_test_utf8_t_SOURCES = tests/test_utf8.c
 tests_test_utf8_t_LDADD = $(TEST_LIBS)
 tests_test_text_t_SOURCES = tests/test_text.c src/wcwidth.c
@@ -82,11 +84,16 @@ tests_test_seed_t_LDADD = $(TEST_LIBS)
 tests_test_locate_t_SOURCES = tests/test_locate.c $(MODEL_FILES)
 tests_test_locate_t_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/test_session.t tests/test_provider.t tests/test_worker.t
+# Providers: $(PROVIDER_RIG) records what one emits.
+PROVIDER_RIG = tests/provider_rig.c tests/provider_rig.h $(TINY_MODEL)
+check_PROGRAMS += tests/test_session.t tests/test_provider.t tests/test_provider_script.t \
+	tests/test_worker.t
 tests_test_session_t_SOURCES = tests/test_session.c $(TINY_MODEL)
 tests_test_session_t_LDADD = $(TEST_LIBS)
-tests_test_provider_t_SOURCES = tests/test_provider.c $(TINY_MODEL)
+tests_test_provider_t_SOURCES = tests/test_provider.c $(PROVIDER_RIG)
 tests_test_provider_t_LDADD = $(TEST_LIBS)
+tests_test_provider_script_t_SOURCES = tests/test_provider_script.c $(PROVIDER_RIG)
+tests_test_provider_script_t_LDADD = $(TEST_LIBS)
 tests_test_worker_t_SOURCES = tests/test_worker.c $(TINY_MODEL)
 tests_test_worker_t_LDADD = $(TEST_LIBS)
 
@@ -108,16 +115,40 @@ update-screens: kaiwa$(EXEEXT)
 	  $(SHELL) $(srcdir)/tests/test_screens.sh && $(SHELL) $(srcdir)/tests/test_tmux.sh
 .PHONY: update-screens
 
-check_PROGRAMS += tests/test_conversation.t tests/test_store.t tests/test_chat.t tests/test_export.t
+check_PROGRAMS += tests/test_conversation.t tests/test_export.t
 tests_test_conversation_t_SOURCES = tests/test_conversation.c
 tests_test_conversation_t_LDADD = $(TEST_LIBS)
-tests_test_store_t_SOURCES = tests/test_store.c
-tests_test_store_t_LDADD = $(TEST_LIBS)
-tests_test_chat_t_SOURCES = tests/test_chat.c
-tests_test_chat_t_LDADD = $(TEST_LIBS)
 tests_test_export_t_SOURCES = tests/test_export.c
 tests_test_export_t_LDADD = $(TEST_LIBS)
+
+# The store: $(STORE_RIG) makes a database for each test.
+STORE_RIG = tests/store_rig.c tests/store_rig.h
+check_PROGRAMS += tests/test_store.t tests/test_store_search.t tests/test_store_writers.t \
+	tests/test_store_migrate.t tests/test_store_files.t
+tests_test_store_t_SOURCES = tests/test_store.c $(STORE_RIG)
+tests_test_store_t_LDADD = $(TEST_LIBS)
+tests_test_store_search_t_SOURCES = tests/test_store_search.c $(STORE_RIG)
+tests_test_store_search_t_LDADD = $(TEST_LIBS)
+tests_test_store_writers_t_SOURCES = tests/test_store_writers.c $(STORE_RIG)
+tests_test_store_writers_t_LDADD = $(TEST_LIBS)
+tests_test_store_migrate_t_SOURCES = tests/test_store_migrate.c $(STORE_RIG)
+tests_test_store_migrate_t_LDADD = $(TEST_LIBS)
+tests_test_store_files_t_SOURCES = tests/test_store_files.c $(STORE_RIG)
+tests_test_store_files_t_LDADD = $(TEST_LIBS)
 EXTRA_DIST += tests/data/store_v1.sql
+
+# The chat: $(CHAT_RIG) plays its provider.
+CHAT_RIG = tests/chat_rig.c tests/chat_rig.h
+check_PROGRAMS += tests/test_chat.t tests/test_chat_tree.t tests/test_chat_model.t \
+	tests/test_chat_store.t
+tests_test_chat_t_SOURCES = tests/test_chat.c $(CHAT_RIG)
+tests_test_chat_t_LDADD = $(TEST_LIBS)
+tests_test_chat_tree_t_SOURCES = tests/test_chat_tree.c $(CHAT_RIG)
+tests_test_chat_tree_t_LDADD = $(TEST_LIBS)
+tests_test_chat_model_t_SOURCES = tests/test_chat_model.c $(CHAT_RIG)
+tests_test_chat_model_t_LDADD = $(TEST_LIBS)
+tests_test_chat_store_t_SOURCES = tests/test_chat_store.c $(CHAT_RIG)
+tests_test_chat_store_t_LDADD = $(TEST_LIBS)
 
 # Tokenizers: $(TOKENIZER_RIG) opens what a test writes.
 TOKENIZER_RIG = tests/tokenizer_rig.c tests/tokenizer_rig.h

@@ -1,5 +1,5 @@
-/* Providers, asked directly: the events of a reply in their order, usage to the token, stop strings, the window over a long
- * conversation, plans; and scripts. */
+/* The local provider, asked directly: the events of a reply in their order, usage to the token,
+ * stop strings, the window over a long conversation, and plans. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -9,118 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
 #include <cmocka.h>
 
 #include "src/base/mem.h"
 #include "src/base/utf8.h"
-#include "src/provider.h"
-#include "src/provider_script.h"
 #include "src/stop_filter.h"
+#include "tests/provider_rig.h"
 #include "tests/tiny_model.h"
-
-enum { MAX_EVENTS = 2000 };
-
-/* Everything that a provider emits. */
-typedef struct {
-    Provider *provider;
-    Event *event[MAX_EVENTS];
-    size_t n;
-    int polls, stop_at_poll; /* 0: never */
-    const Request *plan;     /* asked for at every poll */
-    atomic_bool cancel;
-    EventSink sink;
-    char dir[256];
-} Record;
-
-/* ---- helpers ---- */
-
-static void record_event(void *arg, Event *event)
-{
-    Record *r = arg;
-    assert_true(r->n < MAX_EVENTS);
-    r->event[r->n++] = event;
-}
-
-static void record_poll(void *arg)
-{
-    Record *r = arg;
-    if (r->plan)
-        r->provider->kind->plan(r->provider, r->plan, &r->sink);
-    if (++r->polls == r->stop_at_poll)
-        atomic_store(&r->cancel, true);
-}
-
-static void forget(Record *r)
-{
-    for (size_t i = 0; i < r->n; i++)
-        event_free(r->event[i]);
-    r->n = 0;
-    r->polls = 0;
-    atomic_store(&r->cancel, false);
-}
-
-static Event *find(const Record *r, EventKind kind)
-{
-    for (size_t i = 0; i < r->n; i++)
-        if (r->event[i]->kind == kind)
-            return r->event[i];
-    return NULL;
-}
-
-static Event *last(const Record *r)
-{
-    return r->n ? r->event[r->n - 1] : NULL;
-}
-
-static void join(const Record *r, Buf *text, Tokens *ids)
-{
-    for (size_t i = 0; i < r->n; i++) {
-        if (r->event[i]->kind == EVENT_TEXT) {
-            buf_append_str(text, buf_str(&r->event[i]->text));
-            assert_true(utf8_valid(buf_str(&r->event[i]->text)));
-        }
-        if (r->event[i]->kind == EVENT_TEXT || r->event[i]->kind == EVENT_DONE)
-            tokens_append(ids, r->event[i]->ids.ids, r->event[i]->ids.n);
-    }
-}
-
-static int open_record(void **state, const char *spec)
-{
-    Record *r = calloc(1, sizeof *r);
-    Error err = ERROR_INIT;
-    r->provider = provider_open(spec, &err);
-    if (!r->provider)
-        fail_msg("%s", err.text);
-    r->sink = (EventSink){ record_event, record_poll, r };
-    *state = r;
-    return 0;
-}
-
-static int close_record(void **state)
-{
-    Record *r = *state;
-    forget(r);
-    provider_close(r->provider);
-    if (r->dir[0])
-        tiny_remove_dir(r->dir);
-    free(r);
-    provider_script_gate(false);
-    return 0;
-}
-
-static void open_model(Record *r, const char *path, int context)
-{
-    Request *request = request_new(REQUEST_OPEN);
-    request->model = xstrdup(path);
-    request->backend = xstrdup("cpu");
-    request->threads = 1;
-    request->context = context;
-    if (!r->provider->kind->open_model(r->provider, request, &r->sink, &r->cancel))
-        fail_msg("%s", last(r)->error.text);
-    request_free(request);
-}
 
 static int open_local(void **state, const TinySpec *spec, int context)
 {
@@ -142,22 +37,6 @@ static int open_small(void **state)
 {
     const TinySpec spec = { .kind = TINY_HF_F16, .chat = TINY_LLAMA2, .seed = 5 };
     return open_local(state, &spec, 200);
-}
-
-static Request *generate_request(const char *text, int max_tokens)
-{
-    Request *request = request_new(REQUEST_GENERATE);
-    request->sampling = (Sampling){ .top_p = 1, .repeat_penalty = 1 };
-    request->max_tokens = max_tokens;
-    if (text)
-        request_add(request, ROLE_USER, str_from(text));
-    return request;
-}
-
-static bool generate(Record *r, const Request *request)
-{
-    forget(r);
-    return r->provider->kind->generate(r->provider, request, &r->sink, &r->cancel);
 }
 
 /* Adds the reply that was recorded, as the chat would. */
@@ -208,7 +87,8 @@ static void a_reply_is_started_texts_and_done(void **state)
     assert_int_equal(done->end_id, -1);
     assert_int_equal(done->usage.generated, 12);
     assert_int_equal(done->prompt_ids.n, done->usage.prompt);
-    assert_true(done->timing.prefill > 0 && done->timing.first >= done->timing.prefill && done->timing.decode > 0);
+    assert_true(done->timing.prefill > 0 && done->timing.first >= done->timing.prefill &&
+                done->timing.decode > 0);
     join(r, &text, &ids);
     assert_int_equal(ids.n, 12);
     assert_true(text.len > 0);
@@ -270,7 +150,8 @@ static void a_stop_string_ends_the_reply_before_it(void **state)
 
     assert_true(generate(r, request));
     join(r, &text, &ids);
-    size_t from = utf8_floor(buf_str(&text), text.len / 2), to = utf8_floor(buf_str(&text), text.len / 2 + 9);
+    size_t from = utf8_floor(buf_str(&text), text.len / 2),
+           to = utf8_floor(buf_str(&text), text.len / 2 + 9);
     Str stop = str_sub(buf_str(&text), from, to - from);
     request->stop = xcalloc(2, sizeof *request->stop);
     request->stop[0] = xstrdup("never said");
@@ -279,7 +160,8 @@ static void a_stop_string_ends_the_reply_before_it(void **state)
     assert_true(generate(r, request));
     join(r, &cut, &cut_ids);
     assert_int_equal(last(r)->reason, DONE_STOP);
-    assert_true(str_eq(buf_str(&cut), str_sub(buf_str(&text), 0, (size_t)str_find(buf_str(&text), stop))));
+    assert_true(
+        str_eq(buf_str(&cut), str_sub(buf_str(&text), 0, (size_t)str_find(buf_str(&text), stop))));
     assert_int_equal(tokens_common(ids.ids, ids.n, cut_ids.ids, cut_ids.n), cut_ids.n);
     assert_true(cut_ids.n < ids.n);
     assert_int_equal(last(r)->usage.generated, cut_ids.n);
@@ -493,7 +375,8 @@ static void plans_may_be_asked_for_during_a_reply(void **state)
 static void plans_may_be_asked_for_between_layers_of_a_prompt(void **state)
 {
     Record *r = *state;
-    Request *request = generate_request("Hello Hello Hello Hello", 1), *plan = generate_request("Hello", 1);
+    Request *request = generate_request("Hello Hello Hello Hello", 1),
+            *plan = generate_request("Hello", 1);
     int plans = 0;
 
     r->plan = plan;
@@ -524,7 +407,8 @@ static void without_a_model_everything_is_refused(void **state)
 
 static void unknown_providers_are_named(void **state)
 {
-    static const char *const wrong[] = { "cloud", "cloud:x", "local:x", "script", "script:", "script:/nonexistent" };
+    static const char *const wrong[] = { "cloud",  "cloud:x", "local:x",
+                                         "script", "script:", "script:/nonexistent" };
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         Error err = ERROR_INIT;
@@ -536,7 +420,8 @@ static void unknown_providers_are_named(void **state)
 /* ---- stop strings ---- */
 
 /* Text in pieces of one byte comes out as the whole would: all before the first stop. */
-static void check_stop(const char *text, char *const *stops, size_t n, const char *wanted, bool stopped)
+static void check_stop(const char *text, char *const *stops, size_t n, const char *wanted,
+                       bool stopped)
 {
     StopFilter filter;
     Buf out = BUF_INIT;
@@ -566,137 +451,6 @@ static void stop_strings_are_found_across_pieces(void **state)
     check_stop("text", stops, 0, "text", false);
 }
 
-/* ---- scripts ---- */
-
-static const char SCRIPT[] = "# a script\n"
-                             "open tiny 100\n"
-                             "progress 1 2\n"
-                             "\n"
-                             "reply\n"
-                             "text one \\\\ two\\n\n"
-                             "text three\\s\n"
-                             "done length\n"
-                             "reply\n"
-                             "window 3\n"
-                             "usage 50 20\n"
-                             "timing 7 6 100\n"
-                             "progress 30 30\n"
-                             "stream 0 a bc 日本\n"
-                             "reply\n"
-                             "text x\n"
-                             "fail the device: gone; try again\n";
-
-static int open_script_text(void **state, const char *text)
-{
-    char path[] = "/tmp/kaiwa-script-XXXXXX", spec[64];
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
-    snprintf(spec, sizeof spec, "script:%s", path);
-    open_record(state, spec);
-    unlink(path);
-    return 0;
-}
-
-static int open_script(void **state)
-{
-    return open_script_text(state, SCRIPT);
-}
-
-static void scripts_play_their_replies_in_order(void **state)
-{
-    Record *r = *state;
-    Request *request = generate_request("Hello", 0);
-    Buf text = BUF_INIT;
-    Tokens ids = TOKENS_INIT;
-
-    open_model(r, "any", 0);
-    assert_string_equal(last(r)->model.name, "tiny");
-    assert_int_equal(last(r)->model.context, 100);
-    assert_true(generate(r, request));
-    join(r, &text, &ids);
-    assert_string_equal(buf_cstr(&text), "one \\ two\nthree ");
-    assert_int_equal(last(r)->reason, DONE_LENGTH);
-    assert_true(generate(r, request));
-    assert_int_equal(r->event[0]->kind, EVENT_STARTED);
-    assert_int_equal(r->event[0]->window_from, 3);
-    assert_int_equal(r->event[0]->usage.computed, 30);
-    assert_int_equal(r->n, 8); /* started, progress, "a", " bc", " ", 日, 本, done */
-    assert_int_equal(last(r)->usage.generated, 5);
-    assert_true(last(r)->timing.first == 7 && last(r)->timing.decode == 100);
-    request_free(request);
-    buf_release(&text);
-    tokens_release(&ids);
-}
-
-static void scripts_count_tokens_as_a_session_would(void **state)
-{
-    Record *r = *state;
-    Request *request = generate_request("Hello you", 0);
-
-    open_model(r, "any", 0);
-    assert_true(generate(r, request));
-    Usage first = last(r)->usage;
-    assert_int_equal(first.reused, 0);
-    request_add(request, ROLE_ASSISTANT, STR("one \\ two\nthree "));
-    request_add(request, ROLE_USER, STR("Next"));
-    forget(r);
-    assert_true(r->provider->kind->plan(r->provider, request, &r->sink));
-    assert_int_equal(last(r)->usage.reused, first.prompt + first.generated - 1);
-    request_free(request);
-}
-
-static void a_script_can_fail(void **state)
-{
-    Record *r = *state;
-    Request *request = generate_request("Hello", 0);
-
-    open_model(r, "any", 0);
-    generate(r, request);
-    generate(r, request);
-    assert_false(generate(r, request));
-    assert_string_equal(last(r)->error.text, "the device: gone; try again");
-    assert_true(generate(r, request)); /* from the start again */
-    assert_int_equal(last(r)->reason, DONE_LENGTH);
-    request_free(request);
-}
-
-static void a_closed_gate_lets_through_what_is_released(void **state)
-{
-    Record *r = *state;
-    Request *request = generate_request("Hello", 0);
-
-    open_model(r, "any", 0);
-    provider_script_gate(true);
-    provider_script_release(2);
-    r->stop_at_poll = 20;
-    assert_true(generate(r, request));
-    /* started and one text; then the stop, which passes by itself */
-    assert_int_equal(r->n, 3);
-    assert_int_equal(r->event[1]->kind, EVENT_TEXT);
-    assert_int_equal(last(r)->reason, DONE_CANCELLED);
-    request_free(request);
-}
-
-static void broken_scripts_are_refused_with_their_line(void **state)
-{
-    static const char *const wrong[] = { "open x\n", "reply\nsing a song\n", "reply\nusage 1\n", "reply x\n",
-                                         "reply\nwait -1\n", "reply\nprogress 1 2 3\n", "" };
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        char path[] = "/tmp/kaiwa-script-XXXXXX", spec[64];
-        Error err = ERROR_INIT;
-        int fd = mkstemp(path);
-        assert_int_equal(write(fd, wrong[i], strlen(wrong[i])), strlen(wrong[i]));
-        close(fd);
-        snprintf(spec, sizeof spec, "script:%s", path);
-        assert_null(provider_open(spec, &err));
-        assert_int_equal(err.kind, ERR_FORMAT);
-        unlink(path);
-    }
-}
-
 static int open_empty(void **state)
 {
     return open_record(state, "local");
@@ -704,7 +458,6 @@ static int open_empty(void **state)
 
 #define CHATML(test) cmocka_unit_test_setup_teardown(test, open_chatml, close_record)
 #define SMALL(test)  cmocka_unit_test_setup_teardown(test, open_small, close_record)
-#define SCRIPT(test) cmocka_unit_test_setup_teardown(test, open_script, close_record)
 
 int main(void)
 {
@@ -723,14 +476,10 @@ int main(void)
         CHATML(a_plan_is_what_generating_then_does),
         CHATML(plans_may_be_asked_for_during_a_reply),
         CHATML(plans_may_be_asked_for_between_layers_of_a_prompt),
-        cmocka_unit_test_setup_teardown(without_a_model_everything_is_refused, open_empty, close_record),
+        cmocka_unit_test_setup_teardown(without_a_model_everything_is_refused, open_empty,
+                                        close_record),
         cmocka_unit_test(unknown_providers_are_named),
         cmocka_unit_test(stop_strings_are_found_across_pieces),
-        SCRIPT(scripts_play_their_replies_in_order),
-        SCRIPT(scripts_count_tokens_as_a_session_would),
-        SCRIPT(a_script_can_fail),
-        SCRIPT(a_closed_gate_lets_through_what_is_released),
-        cmocka_unit_test(broken_scripts_are_refused_with_their_line),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
