@@ -1,7 +1,7 @@
 /* The cuda backend against the float64 reference, over every format of the zoo (random_model.c): relative error of logits and
  * activations, equal bits however tokens are batched, rewinding, forks, saved caches, greedy and random sampling.
  *
- * Skips without a GPU.  `test_cuda --speed` times decoding and prefill at the seed model's shape instead. */
+ * Skips without a GPU.  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
 #include "config.h"
 
 #include <math.h>
@@ -47,9 +47,9 @@ typedef struct {
     const BackendOps *ops;
 } Side;
 
-static bool side_open(Side *s, const char *name, const RandomModel *m, bool with_tap)
+static bool side_open(Side *s, const char *name, const RandomModel *m, const char *driver, bool with_tap)
 {
-    BackendOptions options = { .threads = 2, .tap = with_tap };
+    BackendOptions options = { .threads = 2, .isa = driver, .tap = with_tap };
     const char *why = "";
     s->ops = backend_find(name);
     KStatus status = s->ops->open(&options, &s->backend, &why);
@@ -75,8 +75,11 @@ static void side_close(Side *s)
 static bool feed(Side *s, const int32_t *ids, int n, int batch, Want want)
 {
     for (int i = 0; i < n; i += batch)
-        if (s->ops->feed(s->line, ids + i, n - i < batch ? n - i : batch, want, NULL) != KS_OK)
+        if (s->ops->feed(s->line, ids + i, n - i < batch ? n - i : batch, want, NULL) != KS_OK) {
+            const KFault *f = s->ops->fault(s->backend);
+            printf("# feeding %d at %d: %s, layer %d\n", batch, i, f->what, f->layer);
             return false;
+        }
     return true;
 }
 
@@ -172,6 +175,56 @@ static void test_steps(const char *name, Side *gpu, const RandomModel *m, const 
     free(saved), free(x), free(y);
 }
 
+/* gpu was opened with the persistent driver (where it can take the model): the graph driver must give its bits, for one to four
+ * tokens at once and over `n` greedy tokens. */
+static void test_drivers(const char *name, Side *gpu, const RandomModel *m, const int32_t *ids, int prompt, int n)
+{
+    Side graph = { 0 };
+    char text[200];
+    gpu->ops->describe(gpu->backend, text, sizeof text);
+    printf("# %s: %s\n", name, text);
+    if (!strstr(text, "persistent"))
+        return;
+    size_t bytes = (size_t)m->shape.n_vocab * sizeof(float);
+    float *x = malloc(bytes), *y = malloc(bytes);
+    int32_t *a = malloc((size_t)n * 4), *b = malloc((size_t)n * 4);
+    bool fine = side_open(&graph, "cuda", m, "graph", false);
+    for (int batch = 1; batch <= 4; batch++) {
+        bool same = fine && logits_after(gpu, ids, prompt, batch, x) && logits_after(&graph, ids, prompt, 1, y);
+        snprintf(text, sizeof text, "graph and persistent driver, equal bits in batches of %d (%.1e)", batch,
+                 same ? relative(x, y, m->shape.n_vocab) : 9);
+        ok(same && memcmp(x, y, bytes) == 0, name, text);
+    }
+    SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 };
+    fine = fine && logits_after(gpu, ids, prompt, 1, x) && generate(gpu, &greedy, n, 1, a) &&
+           logits_after(&graph, ids, prompt, 1, y) && generate(&graph, &greedy, n, 1, b);
+    int same = 0;
+    while (fine && same < n && a[same] == b[same])
+        same++;
+    fine = fine && gpu->ops->logits(gpu->line, x) == KS_OK && graph.ops->logits(graph.line, y) == KS_OK;
+    snprintf(text, sizeof text, "graph and persistent driver give the same %d tokens (%d)", n, same);
+    ok(fine && same == n && memcmp(x, y, bytes) == 0, name, text);
+    side_close(&graph);
+    free(x), free(y), free(a), free(b);
+}
+
+static void test_long(void)
+{
+    static const RandomSpec spec = { .name = "2,000 tokens", .layers = 4, .hidden = 1024, .heads = 8, .kv_heads = 8, .head_dim = 128,
+                                     .intermediate = 2816, .vocab = 3043, .context = 2100, .packing = PACK_GPTQ, .group = 128,
+                                     .symmetric = true, .act_order = true, .bias = true, .embedding = DTYPE_F16, .seed = 21 };
+    RandomModel m;
+    random_model_init(&m, &spec);
+    Side gpu = { 0 };
+    int32_t ids[9] = { 5, 7, 11, 13, 17, 19, 23, 29, 31 };
+    if (side_open(&gpu, "cuda", &m, "persistent", false))
+        test_drivers(spec.name, &gpu, &m, ids, 9, 2000);
+    else
+        ok(false, spec.name, "opens");
+    side_close(&gpu);
+    random_model_release(&m);
+}
+
 static void test_model(const RandomSpec *spec)
 {
     RandomModel m;
@@ -181,14 +234,16 @@ static void test_model(const RandomSpec *spec)
     int32_t ids[PROMPT];
     for (int i = 0; i < PROMPT; i++)
         ids[i] = (int32_t)random_model_below(&state, (uint32_t)m.shape.n_tokens);
-    if (side_open(&gpu, "cuda", &m, true) && side_open(&ref, REFERENCE, &m, true)) {
+    if (side_open(&gpu, "cuda", &m, NULL, true) && side_open(&ref, REFERENCE, &m, NULL, true)) {
         test_numbers(spec->name, &gpu, &ref, &m, ids);
         side_close(&gpu);
         memset(&gpu, 0, sizeof gpu);
-        if (side_open(&gpu, "cuda", &m, false))
+        if (side_open(&gpu, "cuda", &m, "persistent", false)) {
+            test_drivers(spec->name, &gpu, &m, ids, PROMPT, 40);
             test_steps(spec->name, &gpu, &m, ids);
-        else
+        } else {
             ok(false, spec->name, "opens again");
+        }
     } else
         ok(false, spec->name, "opens");
     side_close(&gpu);
@@ -205,20 +260,21 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void speed(bool act_order)
+static void speed(const char *driver, const char *variant)
 {
+    const bool act_order = strstr(variant, "act-order"), bias = strstr(variant, "bias");
     RandomSpec spec = { .name = "seed", .layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 32, .head_dim = 128,
                         .intermediate = 11008, .vocab = 45043, .context = 4096, .group = 128, .packing = PACK_GPTQ,
-                        .symmetric = true, .act_order = act_order, .embedding = DTYPE_F16, .seed = 5 };
+                        .symmetric = true, .act_order = act_order, .bias = bias, .embedding = DTYPE_F16, .seed = 5 };
     RandomModel m;
     random_model_init(&m, &spec);
     Side gpu = { 0 };
     double t = now();
-    if (!side_open(&gpu, "cuda", &m, false))
+    if (!side_open(&gpu, "cuda", &m, driver, false))
         exit(1);
     char text[200];
     gpu.ops->describe(gpu.backend, text, sizeof text);
-    printf("%s%s: load %.2f s, %.2f GB\n", text, act_order ? ", act-order" : "", now() - t, gpu.ops->weight_bytes(gpu.loaded) / 1e9);
+    printf("%s, %s: load %.2f s, %.2f GB\n", text, variant, now() - t, gpu.ops->weight_bytes(gpu.loaded) / 1e9);
     SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 };
     static int32_t ids[4096], out[256];
     uint64_t state = 3;
@@ -227,7 +283,8 @@ static void speed(bool act_order)
     const int depth[] = { 16, 512, 2048, 3500 };
     for (int d = 0; d < 4; d++) {
         gpu.ops->rewind(gpu.line, 0);
-        feed(&gpu, ids, depth[d], depth[d], WANT_LAST);
+        if (!feed(&gpu, ids, depth[d], depth[d], WANT_LAST))
+            exit(1);
         generate(&gpu, &greedy, 8, 1, out);
         t = now();
         generate(&gpu, &greedy, 192, 1, out);
@@ -252,6 +309,14 @@ static void speed(bool act_order)
         }
         printf("prefill %4d: %.0f tok/s, %.2f ms\n", prompt[p], prompt[p] / best, best * 1e3);
     }
+    gpu.ops->rewind(gpu.line, 2000);
+    for (int i = 0; i < 2; i++) {
+        gpu.ops->rewind(gpu.line, 2000);
+        t = now();
+        gpu.ops->feed(gpu.line, ids, 50, WANT_LAST, NULL);
+        generate(&gpu, &greedy, 1, 1, out);
+    }
+    printf("second turn, 50 on 2000: %.2f ms\n", (now() - t) * 1e3);
     side_close(&gpu);
     random_model_release(&m);
 }
@@ -268,13 +333,15 @@ int main(int argc, char **argv)
     }
     ops->close(backend);
     if (argc > 1 && strcmp(argv[1], "--speed") == 0) {
-        speed(false);
-        speed(true);
+        for (int i = 3; i < argc; i++)
+            speed(argv[2], argv[i]);
         return 0;
     }
     for (int i = 0; i < n_random_specs; i++)
         if (argc < 2 || strstr(random_specs[i].name, argv[1]))
             test_model(&random_specs[i]);
+    if (argc < 2 || strstr("2,000 tokens", argv[1]))
+        test_long();
     printf("1..%d\n", n_tests);
     return n_failed != 0;
 }

@@ -60,6 +60,8 @@ static KStatus backend_open(const BackendOptions *options, Backend **out, const 
     b->device = options && options->device < n ? options->device : 0;
     b->memory_budget = options ? options->memory_budget : 0;
     b->tap = options && options->tap;
+    const char *asked = options && options->isa ? options->isa : "auto";
+    b->driver = strcmp(asked, "graph") == 0 ? DRIVER_GRAPH : strcmp(asked, "persistent") == 0 ? DRIVER_PERSISTENT : DRIVER_AUTO;
     e = cudaSetDevice(b->device);
     if (e == cudaSuccess)
         e = cudaGetDeviceProperties(&b->prop, b->device);
@@ -92,7 +94,8 @@ static void backend_close(Backend *backend)
 static void describe(const Backend *backend, char *out, size_t size)
 {
     const CudaBackend *b = (const CudaBackend *)backend;
-    snprintf(out, size, "%s, sm_%d%d, %d SMs, graph", b->prop.name, b->prop.major, b->prop.minor, b->n_sms);
+    snprintf(out, size, "%s, sm_%d%d, %d SMs, %s", b->prop.name, b->prop.major, b->prop.minor, b->n_sms,
+             b->persistent ? "persistent" : "graph");
 }
 
 static const KFault *fault(const Backend *backend) { return &((const CudaBackend *)backend)->fault; }
@@ -271,7 +274,7 @@ static cudaError_t feed_batch(CudaTimeline *t, const int32_t *ids, int n, bool p
     if (e == cudaSuccess && prefill)
         e = cudaMemcpyAsync(t->dev_ids, ids, (size_t)n * sizeof *ids, cudaMemcpyHostToDevice, device_of(t)->stream);
     if (e == cudaSuccess)
-        e = prefill ? forward_prefill(m, t->dev_ids, n) : forward_core(m, n, false);
+        e = prefill ? forward_prefill(m, t->dev_ids, n) : forward_core(m, n);
     return e;
 }
 
@@ -312,7 +315,7 @@ static KStatus feed(Timeline *base, const int32_t *ids, int n, Want want, const 
         if (call && call->cancel && call->cancel->load())
             return KS_CANCELLED;
         bool prefill = m->can_prefill && n - done >= PREFILL_FROM;
-        int most = prefill ? PREFILL_TOKENS : DECODE_TOKENS, k = n - done < most ? n - done : most;
+        int most = prefill ? PREFILL_TOKENS : m->decode_tokens, k = n - done < most ? n - done : most;
         cudaError_t e = feed_batch(t, ids + done, k, prefill);
         if (e == cudaSuccess && want == WANT_ALL)
             e = forward_head(m, 0, k, t->all + (size_t)done * m->shape.n_vocab);

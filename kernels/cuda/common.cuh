@@ -21,7 +21,7 @@ enum {
     LINEAR_WARPS = 8,
     LINEAR_THREADS = LINEAR_WARPS * 32,
     ATTN_CHUNK = 64,        /* positions; fixed, so that rounding depends on nothing else */
-    ATTN_THREADS = 128,
+    ATTN_THREADS = 512,
     PREFILL_TOKENS = 512    /* at once */
 };
 
@@ -135,6 +135,17 @@ static __device__ __forceinline__ float warp_max(float v)
     for (int o = 16; o; o >>= 1)
         v = fmaxf(v, __shfl_xor_sync(~0u, v, o));
     return v;
+}
+
+static __device__ __forceinline__ uint32_t warp_max_bits(uint32_t v)
+{
+#if __CUDA_ARCH__ >= 800
+    return __reduce_max_sync(~0u, v);
+#else
+    for (int o = 16; o; o >>= 1)
+        v = max(v, __shfl_xor_sync(~0u, v, o));
+    return v;
+#endif
 }
 
 static __device__ __forceinline__ int warp_sum_int(int v)

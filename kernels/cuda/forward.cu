@@ -4,35 +4,13 @@
  * once into a graph; what varies lies in RunState.  Layers whose matrices are not all 4-bit of one kind take a plainer path of
  * one kernel a matrix.  Prefill: matrix products over up to 512 tokens. */
 #include "kernels/cuda/forward.cuh"
+#include "kernels/cuda/embedding.cuh"
 
 #include <limits.h>
 #include <math.h>
 #include <string.h>
 
 #define TRY(call) do { cudaError_t try_error = (call); if (try_error != cudaSuccess) return try_error; } while (0)
-
-static __device__ float embedding_value(const DevLinear &e, int row, int col)
-{
-    if (e.blocks) {
-        const uint8_t *b = e.blocks + ((size_t)(row / TILE_ROWS) * e.k_blocks + col / BLOCK_COLS) * e.block_bytes;
-        int byte, shift, g = col % BLOCK_COLS / e.group, groups = BLOCK_COLS / e.group, r = row % TILE_ROWS;
-        int slot = g * TILE_ROWS + r % 8 * 2 + (r >= 8);
-        q4_place(r, col % BLOCK_COLS, &byte, &shift);
-        int q = b[byte] >> shift & 15;
-        float s = __half2float(((const __half *)(b + NIBBLE_BYTES))[slot]);
-        const uint8_t *extra = b + NIBBLE_BYTES + groups * TILE_ROWS * 2;
-        if (e.zero == ZERO_MIN)
-            return q * s + __half2float(((const __half *)extra)[slot]);
-        return (q - (e.zero == ZERO_BYTE ? extra[slot] : 8)) * s;
-    }
-    size_t ld = (size_t)div_up(e.n_in, 32) * 32, i = (size_t)row * ld + col;
-    switch (e.dtype) {
-    case DTYPE_F32: return ((const float *)e.dense)[i];
-    case DTYPE_F16: return __half2float(((const __half *)e.dense)[i]);
-    case DTYPE_BF16: return __bfloat162float(((const __nv_bfloat16 *)e.dense)[i]);
-    default: return ((const int8_t *)e.dense)[i] * __half2float(e.q8_scale[(size_t)row * (ld / 32) + col / 32]);
-    }
-}
 
 /* ids NULL: those of run. */
 static __global__ void k_embed(const __grid_constant__ DevLinear e, const int *ids, const RunState *run, float *x)
@@ -158,15 +136,15 @@ static cudaError_t plain_linear(CudaLoaded *m, const DevLinear *w, const float *
     CudaBackend *b = backend_of(m);
     LinearCall c = linear_call(m, x, stride, NULL, out, out_stride, epilogue, tokens, layer);
     add_part(&c, w, offset);
-    return w->blocks ? linear_quantised(&c, b->n_sms, false, b->stream) : linear_dense(&c, b->n_sms, b->stream);
+    return w->blocks ? linear_quantised(&c, b->n_sms, b->shared_limit, false, b->stream) : linear_dense(&c, b->n_sms, b->stream);
 }
 
 /* Several matrices of one normed input: one kernel where they are alike. */
 static cudaError_t normed_linears(CudaLoaded *m, LinearCall *c, const float *norm)
 {
     CudaBackend *b = backend_of(m);
-    if (linear_is_fusible(c) && linear_shared_bytes(c, c->tokens) + 9000 <= (size_t)b->shared_limit)
-        return linear_quantised(c, b->n_sms, b->pdl, b->stream);
+    if (linear_is_fusible(c) && linear_fits(c, c->tokens, b->shared_limit))
+        return linear_quantised(c, b->n_sms, b->shared_limit, b->pdl, b->stream);
     const int hidden = m->shape.hidden;
     k_norm<<<c->tokens, 256, 0, b->stream>>>(c->x, norm, c->eps, hidden, m->xn, m->run, c->layer);
     TRY(cudaGetLastError());
@@ -184,7 +162,7 @@ static cudaError_t normed_linears(CudaLoaded *m, LinearCall *c, const float *nor
     return cudaGetLastError();
 }
 
-static AttentionCall attention_call(const CudaLoaded *m, int layer, int tokens)
+AttentionCall forward_attention(const CudaLoaded *m, int layer, int tokens)
 {
     const ModelShape *s = &m->shape;
     AttentionCall a;
@@ -222,11 +200,11 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     add_part(&qkv, &l->k, q_dim);
     add_part(&qkv, &l->v, q_dim + kv_dim);
     TRY(normed_linears(m, &qkv, l->attn_norm));
-    AttentionCall a = attention_call(m, layer, tokens);
-    TRY(attention_decode(&a, b->n_sms, b->pdl, b->stream));
+    AttentionCall a = forward_attention(m, layer, tokens);
+    TRY(attention_decode(&a, tokens, b->pdl, b->stream));
     LinearCall o = linear_call(m, m->attn, q_dim, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
     add_part(&o, &l->o, 0);
-    TRY(l->o.blocks ? linear_quantised(&o, b->n_sms, b->pdl, b->stream) : linear_dense(&o, b->n_sms, b->stream));
+    TRY(l->o.blocks ? linear_quantised(&o, b->n_sms, b->shared_limit, b->pdl, b->stream) : linear_dense(&o, b->n_sms, b->stream));
     TRY(tap(m, layer, TAP_ATTN_OUT, tokens, true));
     LinearCall up = linear_call(m, m->x, s->hidden, l->ffn_norm, m->h, s->intermediate, EPILOGUE_SILU, tokens, layer);
     add_part(&up, &l->gate, 0);
@@ -234,16 +212,18 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     TRY(normed_linears(m, &up, l->ffn_norm));
     LinearCall down = linear_call(m, m->h, s->intermediate, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
     add_part(&down, &l->down, 0);
-    TRY(l->down.blocks ? linear_quantised(&down, b->n_sms, b->pdl, b->stream) : linear_dense(&down, b->n_sms, b->stream));
+    TRY(l->down.blocks ? linear_quantised(&down, b->n_sms, b->shared_limit, b->pdl, b->stream) : linear_dense(&down, b->n_sms, b->stream));
     TRY(tap(m, layer, TAP_FFN_OUT, tokens, true));
     return tap(m, layer, TAP_OUTPUT, tokens, false);
 }
 
-cudaError_t forward_core(CudaLoaded *m, int tokens, bool capture)
+static cudaError_t launch_layers(CudaLoaded *m, int tokens, bool persistent)
 {
     CudaBackend *b = backend_of(m);
-    if (!capture && m->core[tokens])
-        return cudaGraphLaunch(m->core[tokens], b->stream);
+    if (persistent) {
+        TRY(persistent_begin(&m->plan[tokens], &m->embedding, tokens, b->stream));
+        return persistent_launch(&m->plan[tokens], tokens, b->n_sms, m->plan_shared[tokens], b->stream);
+    }
     k_embed<<<tokens, 256, 0, b->stream>>>(m->embedding, NULL, m->run, m->x);
     TRY(cudaGetLastError());
     for (int layer = 0; layer < m->shape.n_layers; layer++)
@@ -251,12 +231,37 @@ cudaError_t forward_core(CudaLoaded *m, int tokens, bool capture)
     return cudaSuccess;
 }
 
+cudaError_t forward_core(CudaLoaded *m, int tokens) { return cudaGraphLaunch(m->core[tokens], backend_of(m)->stream); }
+
+static bool decode_fits(const CudaLoaded *m, const DevLayer *l, int tokens)
+{
+    const size_t limit = (size_t)backend_of(m)->shared_limit;
+    const DevLinear *w[7] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
+    for (int i = 0; i < 7; i++) {
+        LinearCall c = linear_call(m, NULL, 0, NULL, NULL, 0, EPILOGUE_STORE, tokens, 0);
+        add_part(&c, w[i], 0);
+        if (w[i]->blocks ? !linear_fits(&c, tokens, (int)limit) : (size_t)tokens * (w[i]->n_in + 32) * sizeof(float) > limit)
+            return false;
+    }
+    AttentionCall a = forward_attention(m, 0, tokens);
+    return attention_shared_bytes(&a, tokens) + 1024 <= limit;
+}
+
+int forward_decode_tokens(const CudaLoaded *m)
+{
+    int tokens = DECODE_TOKENS;
+    for (int i = 0; i < m->shape.n_layers; i++)
+        while (tokens > 1 && !decode_fits(m, &m->layers[i], tokens))
+            tokens--;
+    return tokens;
+}
+
 cudaError_t forward_head(CudaLoaded *m, int first, int tokens, float *out)
 {
     CudaBackend *b = backend_of(m);
     const ModelShape *s = &m->shape;
-    for (int t = 0; t < tokens; t += DECODE_TOKENS) {
-        int n = tokens - t < DECODE_TOKENS ? tokens - t : DECODE_TOKENS;
+    for (int t = 0; t < tokens; t += m->decode_tokens) {
+        int n = tokens - t < m->decode_tokens ? tokens - t : m->decode_tokens;
         const float *x = m->x + (size_t)(first + t) * s->hidden;
         k_norm<<<n, 256, 0, b->stream>>>(x, m->output_norm, s->rms_eps, s->hidden, m->xn, m->run, s->n_layers);
         TRY(cudaGetLastError());
@@ -280,12 +285,12 @@ cudaError_t forward_set_run(CudaLoaded *m, const RunState *run)
     return cudaGetLastError();
 }
 
-static cudaError_t capture(CudaLoaded *m, int tokens, bool with_head, cudaGraphExec_t *out)
+static cudaError_t capture(CudaLoaded *m, int tokens, bool persistent, bool with_head, cudaGraphExec_t *out)
 {
     CudaBackend *b = backend_of(m);
     cudaGraph_t graph = NULL;
     TRY(cudaStreamBeginCapture(b->stream, cudaStreamCaptureModeThreadLocal));
-    cudaError_t e = forward_core(m, tokens, true);
+    cudaError_t e = launch_layers(m, tokens, persistent);
     if (e == cudaSuccess && with_head)
         e = forward_head(m, 0, 1, m->logits);
     cudaError_t end = cudaStreamEndCapture(b->stream, &graph);
@@ -298,12 +303,12 @@ static cudaError_t capture(CudaLoaded *m, int tokens, bool with_head, cudaGraphE
     return e;
 }
 
-cudaError_t forward_capture(CudaLoaded *m)
+cudaError_t forward_capture_core(CudaLoaded *m, int tokens, bool persistent, cudaGraphExec_t *out)
 {
-    for (int n = 1; n <= DECODE_TOKENS; n++)
-        TRY(capture(m, n, false, &m->core[n]));
-    return capture(m, 1, true, &m->eval);
+    return capture(m, tokens, persistent, false, out);
 }
+
+cudaError_t forward_capture_eval(CudaLoaded *m) { return capture(m, 1, m->persistent[1], true, &m->eval); }
 
 static cudaError_t prefill_group(CudaLoaded *m, PrefillPrepare *p, const DevLinear *w[3], int n, float *out, int stride,
                                  const int *offset, bool add)
@@ -335,7 +340,7 @@ static cudaError_t prefill_layer(CudaLoaded *m, int layer, int tokens)
     const int at[3] = { 0, q_dim, q_dim + kv_dim };
     p.src = m->x, p.stride = s->hidden, p.n_in = s->hidden, p.norm = l->attn_norm;
     TRY(prefill_group(m, &p, qkv, 3, m->qkv, q_dim + 2 * kv_dim, at, false));
-    AttentionCall a = attention_call(m, layer, tokens);
+    AttentionCall a = forward_attention(m, layer, tokens);
     TRY(attention_prefill(&a, b->stream));
     const DevLinear *o[3] = { &l->o };
     p.src = m->attn, p.stride = q_dim, p.n_in = q_dim, p.norm = NULL;

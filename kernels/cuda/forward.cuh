@@ -5,13 +5,18 @@
 #include "kernels/cuda/attention.cuh"
 #include "kernels/cuda/layout.cuh"
 #include "kernels/cuda/linear.cuh"
+#include "kernels/cuda/persistent.cuh"
 #include "kernels/cuda/prefill.cuh"
 #include "kernels/cuda/sample.cuh"
+
+typedef enum { DRIVER_AUTO, DRIVER_GRAPH, DRIVER_PERSISTENT } DecodeDriver;
 
 typedef struct {
     Backend base;
     int device, n_sms, shared_limit;
     bool pdl; /* programmatic dependent launch: compute capability 9.0 on */
+    DecodeDriver driver; /* asked for */
+    bool persistent;     /* what the model loaded last decodes with */
     size_t memory_budget;
     bool tap;
     cudaDeviceProp prop;
@@ -28,6 +33,10 @@ typedef struct {
     const float *output_norm;
     const float2 *rope;        /* [max_context][rope_dims / 2] */
     bool can_prefill;
+    int decode_tokens;         /* at once: as many as shared memory holds */
+    PersistentCall plan[DECODE_TOKENS + 1];
+    size_t plan_shared[DECODE_TOKENS + 1]; /* 0: the persistent kernel cannot take so many tokens */
+    bool persistent[DECODE_TOKENS + 1];
     /* work space, [PREFILL_TOKENS] rows where not said otherwise */
     float *x, *xn, *qkv, *attn, *h;
     float *logits;             /* [DECODE_TOKENS][n_vocab] */
@@ -46,11 +55,15 @@ typedef struct {
 } CudaLoaded;
 
 cudaError_t forward_setup(CudaBackend *b);
-/* Captures the graphs.  Called once at load, when everything is in place. */
-cudaError_t forward_capture(CudaLoaded *m);
+/* How many tokens the decode kernels of this model take at once on this card. */
+int forward_decode_tokens(const CudaLoaded *m);
+/* A graph of embedding and layers for `tokens` tokens, by either driver; and the one of a step (forward_core(1) and the head). */
+cudaError_t forward_capture_core(CudaLoaded *m, int tokens, bool persistent, cudaGraphExec_t *out);
+cudaError_t forward_capture_eval(CudaLoaded *m);
+AttentionCall forward_attention(const CudaLoaded *m, int layer, int tokens);
 cudaError_t forward_set_run(CudaLoaded *m, const RunState *run);
-/* run->n tokens (1..4) through the layers; the graph if there is one. */
-cudaError_t forward_core(CudaLoaded *m, int tokens, bool capture);
+/* run->n tokens (1..decode_tokens) through the layers. */
+cudaError_t forward_core(CudaLoaded *m, int tokens);
 /* Final norm and head of `tokens` rows of x from row `first`; to out [token][n_vocab]. */
 cudaError_t forward_head(CudaLoaded *m, int first, int tokens, float *out);
 /* Best id of logits to run->ids[0] and result; run->pos moves on by one. */

@@ -7,9 +7,15 @@
 
 #include <limits.h>
 
-enum { STAGES = 4 }; /* of a warp's ring; a stage is a block of each of two tiles */
+/* Of a warp's ring; a stage is a block of each of two tiles.  Cards with little shared memory take two. */
+enum { STAGES = 4, FEW_STAGES = 2 };
 
-static __host__ __device__ inline size_t ring_bytes(int block_bytes) { return (size_t)LINEAR_WARPS * STAGES * 2 * block_bytes; }
+static __host__ __device__ inline size_t ring_bytes(int block_bytes, int stages)
+{
+    return (size_t)LINEAR_WARPS * stages * 2 * block_bytes;
+}
+
+static __host__ __device__ inline int sum_floats(int tokens) { return SUM_WARPS * 32 * tokens; }
 
 static __host__ __device__ inline int call_pairs(const LinearCall &c, int part)
 {
@@ -30,25 +36,25 @@ static __device__ __forceinline__ void pair_tiles(const LinearCall &c, int part,
     }
 }
 
-static __device__ float epilogue_value(const float *red, int row, int token)
+static __device__ float epilogue_value(const float *red, int row, int token, int tokens)
 {
     float y = 0;
 #pragma unroll
-    for (int w = 0; w < LINEAR_WARPS; w++)
-        y += red[(w * 32 + row) * DECODE_TOKENS + token];
+    for (int w = 0; w < SUM_WARPS; w++)
+        y += red[(w * 32 + row) * tokens + token];
     return y;
 }
 
-/* 1 / rms of a token, out of the warps' shares of the sum of squares; notes the first layer that is not finite. */
+/* 1 / rms of a token, out of the shares of the sum of squares; notes the first layer that is not finite. */
 static __device__ float finish_norm(const LinearCall &c, const float *share, int token)
 {
     float s = 0;
 #pragma unroll
-    for (int w = 0; w < LINEAR_WARPS; w++)
+    for (int w = 0; w < SUM_WARPS; w++)
         s += share[w * DECODE_TOKENS + token];
     if (!isfinite(s) && blockIdx.x == 0 && c.run)
         atomicMin(&c.run->nan_layer, c.layer);
-    return rsqrtf(s / c.part[0].n_in + c.eps);
+    return inverse_rms(s, c.part[0].n_in, c.eps);
 }
 
 static __device__ void epilogue(const LinearCall &c, int part, int pair, const float *red, const float *share, int tokens)
@@ -62,29 +68,23 @@ static __device__ void epilogue(const LinearCall &c, int part, int pair, const f
         int n = pair * TILE_ROWS + row;
         if (row >= TILE_ROWS || n >= c.part[0].n_out)
             return;
-        float g = epilogue_value(red, row, token) * scale, u = epilogue_value(red, row + TILE_ROWS, token) * scale;
-        if (c.part[0].bias)
-            g += c.part[0].bias[n];
-        if (c.part[1].bias)
-            u += c.part[1].bias[n];
-        out[n] = g / (1.f + __expf(-g)) * u;
+        float g = finish_row(epilogue_value(red, row, token, tokens), scale, c.part[0].bias ? c.part[0].bias[n] : 0.f);
+        float u = finish_row(epilogue_value(red, row + TILE_ROWS, token, tokens), scale, c.part[1].bias ? c.part[1].bias[n] : 0.f);
+        out[n] = silu_times(g, u);
         return;
     }
     int n = pair * 32 + row;
     if (n >= c.part[part].n_out)
         return;
-    float y = epilogue_value(red, row, token) * scale;
-    if (c.part[part].bias)
-        y += c.part[part].bias[n];
-    out[n] = c.epilogue == EPILOGUE_ADD ? out[n] + y : y;
+    float y = finish_row(epilogue_value(red, row, token, tokens), scale, c.part[part].bias ? c.part[part].bias[n] : 0.f);
+    out[n] = c.epilogue == EPILOGUE_ADD ? __fadd_rn(out[n], y) : y;
 }
 
 template <int GROUP, ZeroKind ZERO>
 __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_constant__ LinearCall c)
 {
     extern __shared__ __align__(16) uint8_t raw[];
-    __shared__ float red[2][LINEAR_WARPS * 32 * DECODE_TOKENS];
-    __shared__ float share[LINEAR_WARPS * DECODE_TOKENS];
+    __shared__ float share[SUM_WARPS * DECODE_TOKENS];
     typedef Weights<GROUP, ZERO> W;
     const int GROUPS = BLOCK_COLS / GROUP;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -94,11 +94,15 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     const bool two_x = c.epilogue == EPILOGUE_SILU && c.part[0].perm != c.part[1].perm;
 
     /* the warp's blocks in order: (pair, k) flattened, asked for STAGES - 1 ahead of their use */
-    uint8_t *ring = raw + (size_t)warp * STAGES * 2 * block_bytes;
+    const int stages = c.stages;
+    uint8_t *ring = raw + (size_t)warp * stages * 2 * block_bytes;
     int ask_pair = blockIdx.x, ask_k = warp, ask_stage = 0;
     auto ask = [&]() {
-        while (ask_pair < total && ask_k >= k_blocks)
-            ask_pair += gridDim.x, ask_k = warp;
+        while (ask_pair < total && ask_k >= k_blocks) { /* its first sum, then its second, then the next pair */
+            bool second = ask_k % SUM_WARPS >= LINEAR_WARPS;
+            ask_pair += second ? gridDim.x : 0;
+            ask_k = second ? warp : warp + LINEAR_WARPS;
+        }
         if (ask_pair < total) {
             int part = ask_pair < p1 ? 0 : ask_pair < p2 ? 1 : 2;
             const uint8_t *tile[2];
@@ -109,13 +113,12 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
                 copy16(to + i, tile[0] + at + i);
                 copy16(to + block_bytes + i, tile[1] + at + i);
             }
-            ask_k += LINEAR_WARPS;
+            ask_k += SUM_WARPS;
         }
         copy_commit(); /* also when there was nothing: copy_wait counts */
-        ask_stage = ask_stage + 1 == STAGES ? 0 : ask_stage + 1;
+        ask_stage = ask_stage + 1 == stages ? 0 : ask_stage + 1;
     };
-#pragma unroll
-    for (int i = 0; i < STAGES - 1; i++)
+    for (int i = 0; i < stages - 1; i++)
         ask();
     prefetch_columns(c.norm, c.part[blockIdx.x < p1 ? 0 : blockIdx.x < p2 ? 1 : 2].perm, c.part[0].n_in, k_blocks);
     pdl_launch();
@@ -124,66 +127,74 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     const int tokens = c.tokens ? c.tokens : c.run->n;
     const int token = min(lane % 4, tokens - 1);
     XShared x[2];
-    uint8_t *x_raw = raw + ring_bytes(block_bytes);
+    float *red = (float *)(raw + ring_bytes(block_bytes, stages));
+    uint8_t *x_raw = (uint8_t *)(red + 2 * sum_floats(tokens));
     x[0] = x_shared(x_raw, k_blocks, GROUP, tokens);
     x[1] = x_shared(x_raw + (two_x ? x_shared_bytes(k_blocks, GROUP, tokens) : 0), k_blocks, GROUP, tokens);
     int have = -1, turn = 0, stage = 0; /* have: part whose order of columns x is in */
     for (int pair = blockIdx.x; pair < total; pair += gridDim.x, turn ^= 1) {
         int part = pair < p1 ? 0 : pair < p2 ? 1 : 2, first = part == 0 ? 0 : part == 1 ? p1 : p2;
         if (have < 0 || c.part[have].perm != c.part[part].perm) {
-            float ss[DECODE_TOKENS];
+            float ss[DECODE_TOKENS][2];
             if (have >= 0)
                 __syncthreads();
             quantise_x<GROUP>(x[0], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[part].perm, k_blocks, tokens, ss);
             if (c.norm)
-                for (int t = 0; t < tokens; t++) {
-                    float s = warp_sum(t == 0 ? ss[0] : t == 1 ? ss[1] : t == 2 ? ss[2] : ss[3]);
+#pragma unroll
+                for (int i = 0; i < 2 * DECODE_TOKENS; i++) {
+                    float s = warp_sum(ss[i / 2][i % 2]);
                     if (lane == 0)
-                        share[warp * DECODE_TOKENS + t] = s;
+                        share[(warp + i % 2 * LINEAR_WARPS) * DECODE_TOKENS + i / 2] = s;
                 }
             if (two_x)
                 quantise_x<GROUP>(x[1], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[1].perm, k_blocks, tokens, ss);
             __syncwarp(); /* a warp meets only blocks that it quantised itself */
             have = part;
         }
-        float acc[2][2] = { { 0, 0 }, { 0, 0 } };
-        for (int k = warp; k < k_blocks; k += LINEAR_WARPS) {
-            copy_wait<STAGES - 2>();
-            __syncwarp(); /* all lanes' copies are there, and all are done with the stage that is asked for next */
-            W cur[2];
-            cur[0].load(ring + (size_t)stage * 2 * block_bytes, lane);
-            cur[1].load(ring + ((size_t)stage * 2 + 1) * block_bytes, lane);
-            stage = stage + 1 == STAGES ? 0 : stage + 1;
-            ask();
+#pragma unroll 1
+        for (int sum = warp; sum < SUM_WARPS; sum += LINEAR_WARPS) {
+            float acc[2][2] = { { 0, 0 }, { 0, 0 } };
+            for (int k = sum; k < k_blocks; k += SUM_WARPS) {
+                if (stages == STAGES)
+                    copy_wait<STAGES - 2>();
+                else
+                    copy_wait<FEW_STAGES - 2>();
+                __syncwarp(); /* all lanes' copies are there, and all are done with the stage that is asked for next */
+                W cur[2];
+                cur[0].load(ring + (size_t)stage * 2 * block_bytes, lane);
+                cur[1].load(ring + ((size_t)stage * 2 + 1) * block_bytes, lane);
+                stage = stage + 1 == stages ? 0 : stage + 1;
+                ask();
 #pragma unroll
-            for (int t = 0; t < 2; t++) {
-                const XShared &y = x[t];
-                uint32_t b[8];
-                if (t == 0 || two_x) {
-                    if (lane < 8 * tokens) {
-                        const uint4 *p = (const uint4 *)(y.q + (size_t)k * tokens * 256 + lane * 32);
-                        uint4 u = p[0], v = p[1];
-                        b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y, b[6] = v.z, b[7] = v.w;
-                    } else {
+                for (int t = 0; t < 2; t++) {
+                    const XShared &y = x[t];
+                    uint32_t b[8];
+                    if (t == 0 || two_x) {
+                        if (lane < 8 * tokens) {
+                            const uint4 *p = (const uint4 *)(y.q + (size_t)k * tokens * 256 + lane * 32);
+                            uint4 u = p[0], v = p[1];
+                            b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y, b[6] = v.z, b[7] = v.w;
+                        } else {
 #pragma unroll
-                        for (int i = 0; i < 8; i++)
-                            b[i] = 0;
+                            for (int i = 0; i < 8; i++)
+                                b[i] = 0;
+                        }
+                        float sx = y.scale[(size_t)k * tokens + token];
+                        block_dot<GROUP, ZERO>(acc[t], cur[t], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
+                        if (t == 0 && !two_x)
+                            block_dot<GROUP, ZERO>(acc[1], cur[1], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
                     }
-                    float sx = y.scale[(size_t)k * tokens + token];
-                    block_dot<GROUP, ZERO>(acc[t], cur[t], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
-                    if (t == 0 && !two_x)
-                        block_dot<GROUP, ZERO>(acc[1], cur[1], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
                 }
             }
-        }
-        if (lane % 4 < tokens) {
-            float *d = red[turn] + warp * 32 * DECODE_TOKENS + lane % 4;
-            int r = lane / 4;
-            d[r * DECODE_TOKENS] = acc[0][0], d[(r + 8) * DECODE_TOKENS] = acc[0][1];
-            d[(r + 16) * DECODE_TOKENS] = acc[1][0], d[(r + 24) * DECODE_TOKENS] = acc[1][1];
+            if (lane % 4 < tokens) {
+                float *d = red + turn * sum_floats(tokens) + sum * 32 * tokens + lane % 4;
+                int r = lane / 4;
+                d[r * tokens] = acc[0][0], d[(r + 8) * tokens] = acc[0][1];
+                d[(r + 16) * tokens] = acc[1][0], d[(r + 24) * tokens] = acc[1][1];
+            }
         }
         __syncthreads();
-        epilogue(c, part, pair - first, red[turn], c.norm ? share : NULL, tokens);
+        epilogue(c, part, pair - first, red + turn * sum_floats(tokens), c.norm ? share : NULL, tokens);
     }
 }
 
@@ -212,11 +223,23 @@ bool linear_is_fusible(const LinearCall *call)
     return true;
 }
 
-size_t linear_shared_bytes(const LinearCall *call, int tokens)
+static size_t shared_bytes(const LinearCall *call, int tokens, int stages)
 {
-    size_t one = x_shared_bytes(call->part[0].k_blocks, call->part[0].group, tokens);
-    return ring_bytes(call->part[0].block_bytes) + (call->epilogue == EPILOGUE_SILU && call->part[0].perm != call->part[1].perm ? 2 * one : one);
+    const DevLinear *a = &call->part[0];
+    size_t one = x_shared_bytes(a->k_blocks, a->group, tokens);
+    bool two = call->epilogue == EPILOGUE_SILU && a->perm != call->part[1].perm;
+    return ring_bytes(a->block_bytes, stages) + 2 * sum_floats(tokens) * sizeof(float) + (two ? 2 * one : one);
 }
+
+static int stages_of(const LinearCall *call, int tokens, int shared_limit)
+{
+    for (int stages = STAGES; stages >= FEW_STAGES; stages -= STAGES - FEW_STAGES)
+        if (shared_bytes(call, tokens, stages) + SUM_WARPS * DECODE_TOKENS * sizeof(float) <= (size_t)shared_limit)
+            return stages;
+    return 0;
+}
+
+bool linear_fits(const LinearCall *call, int tokens, int shared_limit) { return stages_of(call, tokens, shared_limit) > 0; }
 
 cudaError_t linear_setup(int shared_limit)
 {
@@ -243,8 +266,13 @@ cudaError_t linear_setup(int shared_limit)
     return cudaSuccess;
 }
 
-cudaError_t linear_quantised(const LinearCall *call, int n_sms, bool pdl, cudaStream_t stream)
+cudaError_t linear_quantised(const LinearCall *given, int n_sms, int shared_limit, bool pdl, cudaStream_t stream)
 {
+    LinearCall copy = *given, *call = &copy;
+    const int tokens = copy.tokens ? copy.tokens : DECODE_TOKENS;
+    copy.stages = stages_of(given, tokens, shared_limit);
+    if (!copy.stages)
+        return cudaErrorInvalidConfiguration;
     int pairs = 0;
     for (int p = 0; p < (call->epilogue == EPILOGUE_SILU ? 1 : call->n_parts); p++)
         pairs += call_pairs(*call, p);
@@ -254,7 +282,7 @@ cudaError_t linear_quantised(const LinearCall *call, int n_sms, bool pdl, cudaSt
     cudaLaunchConfig_t config = {};
     config.gridDim = dim3(pairs < n_sms ? pairs : n_sms);
     config.blockDim = dim3(LINEAR_THREADS);
-    config.dynamicSmemBytes = linear_shared_bytes(call, call->tokens ? call->tokens : DECODE_TOKENS);
+    config.dynamicSmemBytes = shared_bytes(call, tokens, copy.stages);
     config.stream = stream;
     config.attrs = &attr;
     config.numAttrs = pdl ? 1 : 0;

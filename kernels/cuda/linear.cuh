@@ -24,17 +24,18 @@ typedef struct {
     RunState *run;     /* run->n tokens when tokens is 0; nan_layer is set here */
     int tokens;
     int layer;
+    int stages;        /* filled in by linear_quantised */
 } LinearCall;
 
 /* True when linear_quantised can take all parts of the call in one kernel. */
 bool linear_is_fusible(const LinearCall *call);
 /* 4-bit: tokens <= DECODE_TOKENS.  pdl: launched as a programmatic dependent of the kernel in front. */
-cudaError_t linear_quantised(const LinearCall *call, int n_sms, bool pdl, cudaStream_t stream);
+cudaError_t linear_quantised(const LinearCall *call, int n_sms, int shared_limit, bool pdl, cudaStream_t stream);
 /* Dense types, one part, no norm, epilogue STORE or ADD; any number of tokens (in batches of DECODE_TOKENS). */
 cudaError_t linear_dense(const LinearCall *call, int n_sms, cudaStream_t stream);
 /* Raises shared memory limits; once a device. */
 cudaError_t linear_setup(int shared_limit);
-/* Shared memory that a call needs at `tokens`. */
-size_t linear_shared_bytes(const LinearCall *call, int tokens);
+/* True when the shared memory of a block holds the call at `tokens`. */
+bool linear_fits(const LinearCall *call, int tokens, int shared_limit);
 
 #endif

@@ -1,6 +1,7 @@
 /* Loading: every matrix goes up as it lies in the file and is repacked on the GPU (layout.cu); then the work space is
  * reserved and the decode graphs are captured.  Nothing allocates afterwards but timelines. */
 #include "kernels/cuda/load.cuh"
+#include "kernels/cuda/driver.cuh"
 
 #include <math.h>
 #include <stdio.h>
@@ -170,7 +171,7 @@ static cudaError_t reserve(CudaLoaded *m)
         { (void **)&m->q16, T * q_dim * 2 },
         { (void **)&m->x16, T * (size_t)widest_input(m) * 2 },
         { (void **)&m->x16_scale, T * 4 },
-        { (void **)&m->partial, attention_partial_floats(s->n_heads, s->head_dim, s->max_context) * 4 },
+        { (void **)&m->partial, attention_partial_floats(s->n_heads, s->n_kv_heads, s->head_dim) * 4 },
         { (void **)&m->arrived, (size_t)s->n_kv_heads * 4 },
         { (void **)&m->run, sizeof(RunState) },
         { (void **)&m->best, 64 * 8 },
@@ -233,13 +234,16 @@ KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights 
         s = cuda_status(b, cudaStreamSynchronize(b->stream), "repacking weights");
     uploader_free(l.layout.up);
     layout_release(&l.layout);
+    m->decode_tokens = s == KS_OK ? forward_decode_tokens(m) : 1;
     m->can_prefill = s == KS_OK && all_packed(m) && attention_can_prefill(shape->head_dim);
     if (s == KS_OK)
         s = cuda_status(b, load_rope(m), "rope table");
     if (s == KS_OK)
         s = cuda_status(b, reserve(m), "work space");
     if (s == KS_OK)
-        s = cuda_status(b, forward_capture(m), "capturing the decode graph");
+        s = cuda_status(b, driver_prepare(m), "work space");
+    if (s == KS_OK)
+        s = cuda_status(b, driver_capture(m), "capturing the decode graph");
     if (s != KS_OK) {
         cuda_unload(&m->base);
         return s;

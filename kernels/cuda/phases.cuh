@@ -30,7 +30,12 @@ static __device__ inline XShared x_shared(uint8_t *raw, int k_blocks, int group,
     return x;
 }
 
-enum { SIDE = 4 }; /* blocks that a warp quantises side by side, so that their latencies overlap */
+/* Blocks are dealt to SUM_WARPS sums, block k to sum k % SUM_WARPS, whatever the count of warps that do the work; finished rows
+ * add the sums in order.  So every driver gives the same bits. */
+enum {
+    SUM_WARPS = 16,
+    SIDE = 4 /* blocks that a warp quantises side by side, so that their latencies overlap */
+};
 
 /* Columns and norm weights depend on nothing: brought into L2 before the kernel in front has ended. */
 static __device__ __forceinline__ void prefetch_columns(const float *norm, const int *perm, int n_in, int k_blocks)
@@ -44,7 +49,6 @@ static __device__ __forceinline__ void prefetch_columns(const float *norm, const
 }
 
 /* A warp's columns of x: which ones, and the norm's weights. */
-
 struct XColumns {
     int4 col[SIDE];
     float4 norm[SIDE];
@@ -70,70 +74,87 @@ static __device__ __forceinline__ void load_columns(XColumns &c, int first, cons
     }
 }
 
-/* One warp quantises SIDE blocks of 128 columns of one token: v[j] holds columns 4 lane .. 4 lane + 3 of the j-th. */
-template <int GROUP>
+/* One warp quantises N blocks of 128 columns of one token, STRIDE blocks apart: v[j] holds columns 4 lane .. 4 lane + 3 of the
+ * j-th.  Rounds by adding 1.5 * 2^23; the largest magnitude is compared as bits, so that NaN wins and spoils the scale. */
+template <int GROUP, int N, int STRIDE>
 static __device__ __forceinline__ void quantise_blocks(const XShared &x, int first, int k_blocks, int token, int tokens, int lane,
-                                                       const float4 v[SIDE])
+                                                       const float4 v[N])
 {
     const int lanes = GROUP / 4; /* that share a group */
-    float m[SIDE];
-    int s1[SIDE], s2[SIDE];
+    const float ROUND = 12582912.f;
+    uint32_t m[N], p1[N], p2[N];
+    int s1[N], s2[N];
 #pragma unroll
-    for (int j = 0; j < SIDE; j++)
-        m[j] = fmaxf(fmaxf(fabsf(v[j].x), fabsf(v[j].y)), fmaxf(fabsf(v[j].z), fabsf(v[j].w)));
+    for (int j = 0; j < N; j++)
+        m[j] = max(max(__float_as_uint(fabsf(v[j].x)), __float_as_uint(fabsf(v[j].y))),
+                   max(__float_as_uint(fabsf(v[j].z)), __float_as_uint(fabsf(v[j].w))));
 #pragma unroll
-    for (int o = 16; o; o >>= 1)
+    for (int j = 0; j < N; j++)
+        m[j] = warp_max_bits(m[j]);
 #pragma unroll
-        for (int j = 0; j < SIDE; j++)
-            m[j] = fmaxf(m[j], __shfl_xor_sync(~0u, m[j], o));
-#pragma unroll
-    for (int j = 0; j < SIDE; j++) {
+    for (int j = 0; j < N; j++) {
         const float f[4] = { v[j].x, v[j].y, v[j].z, v[j].w };
-        float inv = m[j] > 0 ? 127.f / m[j] : 0.f;
-        uint32_t p1 = 0, p2 = 0;
-        s1[j] = s2[j] = 0;
+        float peak = __uint_as_float(m[j]), inv = peak > 0 ? __fdividef(127.f, peak) : 0.f;
+        int q1[4], q2[4];
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            float y = f[i] * inv;
-            int q1 = __float2int_rn(y), q2 = min(__float2int_rn((y - (float)q1) * 128.f), 127);
-            s1[j] += q1, s2[j] += q2;
-            p1 |= (uint32_t)(q1 & 255) << 8 * i;
-            p2 |= (uint32_t)(q2 & 255) << 8 * i;
+            float y = f[i] * inv, b = __fadd_rn(y, ROUND);
+            q1[i] = __float_as_int(b);
+            q2[i] = __float_as_int(__fmaf_rn(__fsub_rn(y, __fsub_rn(b, ROUND)), 128.f, ROUND));
         }
-        int b = first + j * LINEAR_WARPS;
-        if (b < k_blocks) {
-            uint32_t *d = (uint32_t *)(x.q + ((size_t)b * tokens + token) * 256 + lane % 4 * 32 + lane / 4 * 4);
-            d[0] = p1;
-            d[32] = p2;
-        }
+        p1[j] = __byte_perm(__byte_perm(q1[0], q1[1], 0x0040), __byte_perm(q1[2], q1[3], 0x0040), 0x5410);
+        p2[j] = __byte_perm(__byte_perm(q2[0], q2[1], 0x0040), __byte_perm(q2[2], q2[3], 0x0040), 0x5410);
+        s1[j] = __dp4a((int)p1[j], 0x01010101, 0);
+        s2[j] = __dp4a((int)p2[j], 0x01010101, 0);
     }
 #pragma unroll
-    for (int o = 1; o < lanes; o <<= 1)
+    for (int j = 0; j < N; j++) {
+        if (lanes == 32) {
+            s1[j] = warp_sum_int(s1[j]);
+            s2[j] = warp_sum_int(s2[j]);
+        } else
 #pragma unroll
-        for (int j = 0; j < SIDE; j++) {
-            s1[j] += __shfl_xor_sync(~0u, s1[j], o);
-            s2[j] += __shfl_xor_sync(~0u, s2[j], o);
-        }
+            for (int o = 1; o < lanes; o <<= 1) {
+                s1[j] += __shfl_xor_sync(~0u, s1[j], o);
+                s2[j] += __shfl_xor_sync(~0u, s2[j], o);
+            }
+    }
 #pragma unroll
-    for (int j = 0; j < SIDE; j++) {
-        int b = first + j * LINEAR_WARPS;
-        if (b < k_blocks && lane % lanes == 0)
+    for (int j = 0; j < N; j++) {
+        int b = first + j * STRIDE;
+        if (b >= k_blocks)
+            continue;
+        uint32_t *d = (uint32_t *)(x.q + ((size_t)b * tokens + token) * 256 + lane % 4 * 32 + lane / 4 * 4);
+        d[0] = p1[j];
+        d[32] = p2[j];
+        if (lane % lanes == 0)
             x.sums[((size_t)b * (BLOCK_COLS / GROUP) + lane / lanes) * tokens + token] = make_int2(s1[j], s2[j]);
-        if (b < k_blocks && lane == 0)
-            x.scale[(size_t)b * tokens + token] = m[j] * (1.f / (127.f * 128.f));
+        if (lane == 0)
+            x.scale[(size_t)b * tokens + token] = __uint_as_float(m[j]) * (1.f / (127.f * 128.f));
     }
 }
 
-/* The whole x of a phase: all warps of the block.  ss gets this warp's share of each token's sum of squares (for the norm). */
+static __device__ __forceinline__ float add_squares(float ss, float4 v)
+{
+    return __fmaf_rn(v.x, v.x, __fmaf_rn(v.y, v.y, __fmaf_rn(v.z, v.z, __fmaf_rn(v.w, v.w, ss))));
+}
+
+static __device__ __forceinline__ float4 times(float4 a, float4 b)
+{
+    return make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w);
+}
+
+/* The whole x of a phase: all warps of the block.  ss gets this warp's two shares of each token's sum of squares (for the
+ * norm): those of sums warp and warp + LINEAR_WARPS. */
 template <int GROUP>
 static __device__ void quantise_x(const XShared &x, const float *src, int n_in, int stride, const float *norm,
-                                  const int *perm, int k_blocks, int tokens, float ss[DECODE_TOKENS])
+                                  const int *perm, int k_blocks, int tokens, float ss[DECODE_TOKENS][2])
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const bool whole = !perm && stride % 4 == 0;
 #pragma unroll
     for (int t = 0; t < DECODE_TOKENS; t++)
-        ss[t] = 0;
+        ss[t][0] = ss[t][1] = 0;
     for (int first = warp; first < k_blocks; first += SIDE * LINEAR_WARPS) {
         XColumns c;
         load_columns(c, first, norm, perm, n_in, k_blocks, lane);
@@ -155,12 +176,25 @@ static __device__ void quantise_x(const XShared &x, const float *src, int n_in, 
             }
 #pragma unroll
             for (int j = 0; j < SIDE; j++) {
-                ss[t] += v[j].x * v[j].x + v[j].y * v[j].y + v[j].z * v[j].z + v[j].w * v[j].w;
-                v[j].x *= c.norm[j].x, v[j].y *= c.norm[j].y, v[j].z *= c.norm[j].z, v[j].w *= c.norm[j].w;
+                ss[t][j % 2] = add_squares(ss[t][j % 2], v[j]);
+                v[j] = times(v[j], c.norm[j]);
             }
-            quantise_blocks<GROUP>(x, first, k_blocks, t, tokens, lane, v);
+            quantise_blocks<GROUP, SIDE, LINEAR_WARPS>(x, first, k_blocks, t, tokens, lane, v);
         }
     }
+}
+
+/* The ends of rows, alike in all drivers. */
+static __device__ __forceinline__ float inverse_rms(float squares, int n, float eps)
+{
+    return rsqrtf(__fadd_rn(__fdiv_rn(squares, (float)n), eps));
+}
+
+static __device__ __forceinline__ float finish_row(float y, float scale, float bias) { return __fmaf_rn(y, scale, bias); }
+
+static __device__ __forceinline__ float silu_times(float g, float u)
+{
+    return __fmul_rn(__fdividef(g, __fadd_rn(1.f, __expf(-g))), u);
 }
 
 static __device__ __forceinline__ void imma(int c[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3, uint32_t b0,
@@ -214,13 +248,13 @@ static __device__ __forceinline__ void add_group(float acc[2], const Weights<GRO
                                                  float unit, float sx, int2 sums)
 {
     float2 s = __half22float2(*(const half2 *)&w.scale[g]);
-    acc[0] += (float)(c[0] * 128 + c[1]) * (s.x * (sx * unit));
-    acc[1] += (float)(c[2] * 128 + c[3]) * (s.y * (sx * unit));
+    acc[0] = __fmaf_rn((float)(c[0] * 128 + c[1]), s.x * (sx * unit), acc[0]);
+    acc[1] = __fmaf_rn((float)(c[2] * 128 + c[3]), s.y * (sx * unit), acc[1]);
     if (ZERO == ZERO_MIN) {
         float2 m = __half22float2(*(const half2 *)&w.zero[g]);
         float xsum = (float)(sums.x * 128 + sums.y) * sx;
-        acc[0] += xsum * m.x;
-        acc[1] += xsum * m.y;
+        acc[0] = __fmaf_rn(xsum, m.x, acc[0]);
+        acc[1] = __fmaf_rn(xsum, m.y, acc[1]);
     }
 }
 

@@ -1,0 +1,607 @@
+/* All layers in one kernel that never drains the memory: one block an SM with three roles.
+ *
+ *   producer (1 thread)  streams the SM's weights into a ring of shared memory with bulk copies, in the order of their use and
+ *                        without regard to what the others do; bytes in flight are capped, since a long queue would delay the
+ *                        polls and stores of the exchanges.
+ *   consumers (16 warps) quantise x and meet it with weights; warp w does the blocks k % 16 == w and nothing else, so that no
+ *                        warp waits for another one.  Attention is theirs too (attention_task.cuh).
+ *   finishers (2 warps)  add the 16 sums of finished rows, apply norm, bias, SiLU and residual, and publish.
+ *
+ * SMs exchange results through global memory.  Each value has a place of its own for each layer, emptied before the launch, is
+ * written once, and is polled until it is no longer EMPTY: no flags, no fences, nothing to reset, and a token that was
+ * abandoned leaves nothing behind.  Every poll gives up after seconds (trap), so nothing can hang.  The measured ancestor of this
+ * kernel and the reasons for its sizes are in the design notes on the persistent decoder. */
+#include "kernels/cuda/persistent.cuh"
+
+#include <limits.h>
+
+#include "kernels/cuda/attention_task.cuh"
+#include "kernels/cuda/embedding.cuh"
+#include "kernels/cuda/phases.cuh"
+
+enum {
+    FINISHERS = 2,
+    CONSUMERS = SUM_WARPS * 32,
+    THREADS = (SUM_WARPS + FINISHERS + 1) * 32,
+    STAGE_BLOCKS = 8,  /* of each of two tiles: a stage of the ring */
+    MAX_RING = 16,
+    MAX_SLOTS = 4
+};
+
+/* Finished pairs that may wait for the finishers.  Each finisher has slots of its own: a barrier's parity tells only its last two
+ * uses apart, so whoever waits on it must wait for every one. */
+static __host__ __device__ constexpr int slots_of(int tokens) { return tokens > 1 ? 2 : 4; }
+
+static __device__ __forceinline__ int slot_of(int tokens, int finisher, uint32_t count)
+{
+    return finisher * (slots_of(tokens) / FINISHERS) + count % (slots_of(tokens) / FINISHERS);
+}
+
+static __device__ __forceinline__ uint32_t slot_parity(int tokens, uint32_t count)
+{
+    return count / (slots_of(tokens) / FINISHERS) & 1;
+}
+
+static_assert((int)CONSUMERS == (int)ATTN_THREADS, "attention runs on the consumers");
+
+/* Shared memory behind the ring. */
+struct Room {
+    uint8_t *x;
+    float *red;      /* [slots][16 sums][32 rows][tokens] */
+    float *share;    /* [16][tokens]: sums of squares */
+    float *held;     /* [pairs of o here][32][tokens]: the residual stream of this SM's rows */
+    PersistentLayer *layers;
+    uint64_t *full, *empty, *done, *taken;
+    volatile int *waiting;
+};
+
+static __host__ __device__ inline size_t room_floats(int tokens, int held_pairs)
+{
+    return (size_t)tokens * (slots_of(tokens) * SUM_WARPS * 32 + SUM_WARPS + held_pairs * 32);
+}
+
+static __host__ __device__ inline size_t room_bytes(int tokens, int held_pairs, int n_layers)
+{
+    return room_floats(tokens, held_pairs) * sizeof(float) + n_layers * sizeof(PersistentLayer) +
+           (2 * MAX_RING + 2 * MAX_SLOTS) * sizeof(uint64_t) + 16;
+}
+
+#if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
+
+static __device__ Room room_of(uint8_t *raw, const PersistentCall &c, int tokens, int held_pairs)
+{
+    Room r;
+    r.x = raw + (size_t)c.ring * 2 * STAGE_BLOCKS * c.block_bytes;
+    r.red = (float *)(r.x + c.x_bytes);
+    r.share = r.red + slots_of(tokens) * SUM_WARPS * 32 * tokens;
+    r.held = r.share + SUM_WARPS * tokens;
+    r.layers = (PersistentLayer *)(r.red + room_floats(tokens, held_pairs));
+    r.full = (uint64_t *)(r.layers + c.n_layers);
+    r.empty = r.full + MAX_RING, r.done = r.empty + MAX_RING, r.taken = r.done + MAX_SLOTS;
+    r.waiting = (volatile int *)(r.taken + MAX_SLOTS);
+    return r;
+}
+
+static __device__ __forceinline__ uint32_t shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
+
+static __device__ __forceinline__ void bar_init(uint64_t *bar, int count)
+{
+    asm volatile("mbarrier.init.shared::cta.b64 [%0],%1;" ::"r"(shared_address(bar)), "r"(count) : "memory");
+}
+
+static __device__ __forceinline__ void bar_arrive(uint64_t *bar)
+{
+    asm volatile("mbarrier.arrive.shared::cta.b64 _,[%0];" ::"r"(shared_address(bar)) : "memory");
+}
+
+static __device__ __forceinline__ void bar_wait(uint64_t *bar, uint32_t parity)
+{
+    for (int tries = 0; tries < MAX_POLLS; tries++) {
+        uint32_t ok;
+        asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p,[%1],%2;\nselp.u32 %0,1,0,p;\n}"
+                     : "=r"(ok) : "r"(shared_address(bar)), "r"(parity) : "memory");
+        if (ok)
+            return;
+    }
+    __trap();
+}
+
+static __device__ __forceinline__ void publish(float *p, float v)
+{
+    uint32_t u = __float_as_uint(v);
+    if (u == EMPTY)
+        u = 0x7fffffffu; /* still a NaN */
+    asm volatile("st.relaxed.gpu.global.u32 [%0],%1;" ::"l"(p), "r"(u) : "memory");
+}
+
+/* First pair of a phase for this SM; the wide phases go on dealing where the last one ended, o and down always start at SM 0, so
+ * that a row's residual stays in one SM. */
+static __device__ __forceinline__ int first_pair(const PersistentCall &c, int phase, int &dealt)
+{
+    const int sm = blockIdx.x, n = gridDim.x;
+    if (phase & 1)
+        return sm;
+    int r = sm - dealt;
+    dealt = (dealt + c.phase[phase].pairs) % n;
+    return r < 0 ? r + n : r;
+}
+
+/* Matrix and pair within it of a phase's pair. */
+static __device__ __forceinline__ int matrix_of(const PersistentCall &c, int phase, int &pair)
+{
+    if (phase == 0) {
+        int part = pair < c.part_pairs[0] ? 0 : pair < c.part_pairs[1] ? 1 : 2;
+        pair -= part == 0 ? 0 : c.part_pairs[part - 1];
+        return part;
+    }
+    return phase == 1 ? 3 : phase == 2 ? 4 : 6;
+}
+
+static __device__ __forceinline__ float *exchange_at(const PersistentCall &c, int layer, int kind, int tokens)
+{
+    return c.exchange.base + ((size_t)layer * c.exchange.layer_floats + kind) * tokens;
+}
+
+/* ---- producer ------------------------------------------------------------------------------------------------------- */
+
+static __device__ __forceinline__ void bulk_copy(void *to, const void *from, uint32_t bytes, uint64_t *bar, uint64_t policy)
+{
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0],[%1],%2,[%3],%4;"
+                 ::"r"(shared_address(to)), "l"(from), "r"(bytes), "r"(shared_address(bar)), "l"(policy) : "memory");
+}
+
+static __device__ void produce(const PersistentCall &c, const Room &room, uint8_t *ring)
+{
+    uint64_t policy; /* weights are read once: nothing else is to make room for them */
+    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0;" : "=l"(policy));
+    const int bb = c.block_bytes, stage_bytes = 2 * STAGE_BLOCKS * bb;
+    int dealt = 0, at = 0, count = 0, landed = 0, landed_at = 0;
+    uint32_t parity = 1, landed_parity = 0;
+    for (int l = 0; l < c.n_layers; l++)
+        for (int ph = 0; ph < 4; ph++) {
+            const int kb = c.phase[ph].k_blocks;
+            const size_t tile_bytes = (size_t)kb * bb;
+            for (int pair = first_pair(c, ph, dealt); pair < c.phase[ph].pairs; pair += gridDim.x) {
+                int local = pair, matrix = matrix_of(c, ph, local);
+                const uint8_t *a = room.layers[l].blocks[matrix] + (ph == 2 ? local : 2 * (size_t)local) * tile_bytes;
+                const uint8_t *b = ph == 2 ? room.layers[l].blocks[5] + local * tile_bytes : a + tile_bytes;
+                for (int k = 0; k < kb; k += STAGE_BLOCKS, count++) {
+                    const uint32_t bytes = min((int)STAGE_BLOCKS, kb - k) * bb;
+                    const int cap = *room.waiting ? c.low : c.high;
+                    for (; landed <= count - cap; landed++) {
+                        bar_wait(room.full + landed_at, landed_parity);
+                        if (++landed_at == c.ring)
+                            landed_at = 0, landed_parity ^= 1;
+                    }
+                    bar_wait(room.empty + at, parity);
+                    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _,[%0],%1;" ::"r"(shared_address(room.full + at)),
+                                 "r"(2 * bytes) : "memory");
+                    bulk_copy(ring + (size_t)at * stage_bytes, a + (size_t)k * bb, bytes, room.full + at, policy);
+                    bulk_copy(ring + (size_t)at * stage_bytes + STAGE_BLOCKS * bb, b + (size_t)k * bb, bytes, room.full + at, policy);
+                    if (++at == c.ring)
+                        at = 0, parity ^= 1;
+                }
+            }
+        }
+}
+
+/* ---- finishers ------------------------------------------------------------------------------------------------------ */
+
+struct Finish {
+    int layer, phase, tokens;
+    float scale[DECODE_TOKENS]; /* 1 / rms */
+};
+
+/* Publishes row `lane` of a pair whose sums are in y. */
+template <int TOKENS>
+static __device__ void finish_pair(const PersistentCall &c, const Room &room, const Finish &f, int pair, float *held,
+                                   const float y[TOKENS], float bias, int n, bool in, int place)
+{
+    const int lane = threadIdx.x % 32, ph = f.phase;
+    const bool last = f.layer == c.n_layers - 1;
+    (void)pair;
+#pragma unroll
+    for (int t = 0; t < TOKENS; t++) {
+        if (t >= f.tokens)
+            break;
+        float v = finish_row(y[t], f.scale[t], bias);
+        if (ph == 2) {
+            float up = __shfl_down_sync(~0u, v, TILE_ROWS);
+            v = silu_times(v, up);
+            if (lane < TILE_ROWS && in)
+                publish(exchange_at(c, f.layer, c.exchange.h, f.tokens) + (size_t)t * c.phase[3].n_in + place, v);
+        } else if (ph == 0) {
+            if (in)
+                publish(exchange_at(c, f.layer, c.exchange.qkv, f.tokens) + (size_t)t * c.attention.stride + place, v);
+        } else if (in) {
+            const int hidden = c.phase[0].n_in;
+            float *mine = held + lane * TOKENS + t;
+            v = __fadd_rn(f.layer == 0 && ph == 1 ? __ldcg(c.x + (size_t)t * hidden + n) : *mine, v);
+            *mine = v;
+            if (ph == 3 && last)
+                c.x[(size_t)t * hidden + n] = v;
+            else
+                publish(exchange_at(c, f.layer, ph == 1 ? c.exchange.x_ffn : c.exchange.x_attn, f.tokens) + (size_t)t * hidden +
+                            place, v);
+        }
+    }
+}
+
+template <int TOKENS> static __device__ void read_scales(const PersistentCall &c, const Room &room, Finish &f)
+{
+#pragma unroll
+    for (int t = 0; t < TOKENS; t++) {
+        if (t >= f.tokens)
+            break;
+        float s = 0;
+#pragma unroll
+        for (int w = 0; w < SUM_WARPS; w++)
+            s += room.share[w * TOKENS + t];
+        if (!isfinite(s) && threadIdx.x % 32 == 0)
+            atomicMin(&c.run->nan_layer, f.layer);
+        f.scale[t] = inverse_rms(s, c.phase[0].n_in, c.eps);
+    }
+}
+
+template <int TOKENS>
+static __device__ void finish(const PersistentCall &c, const Room &room, int me, int tokens)
+{
+    const int lane = threadIdx.x % 32;
+    int dealt = 0;
+    uint32_t count = 0;
+    Finish f;
+    f.tokens = tokens;
+    for (f.layer = 0; f.layer < c.n_layers; f.layer++)
+        for (f.phase = 0; f.phase < 4; f.phase++) {
+            const int ph = f.phase;
+            const PersistentLayer &layer = room.layers[f.layer];
+            const int next = f.layer + 1 < c.n_layers ? f.layer + 1 : f.layer;
+            const int *places = ph == 0 ? NULL : ph == 1 ? layer.place[2] : ph == 2 ? layer.place[3] : room.layers[next].place[0];
+            int ordinal = 0;
+            bool fresh = true;
+            for (int pair = first_pair(c, ph, dealt); pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++) {
+                if (ordinal % FINISHERS != me)
+                    continue;
+                int local = pair, matrix = matrix_of(c, ph, local);
+                bool upper = ph == 2 && lane >= TILE_ROWS;
+                int n = ph == 2 ? local * TILE_ROWS + lane % TILE_ROWS : local * 32 + lane;
+                bool in = n < c.n_out[matrix];
+                const float *biases = layer.bias[matrix + upper];
+                float bias = biases && in ? __ldg(biases + n) : 0.f;
+                int place = ph == 0 ? n + (matrix == 0 ? 0 : matrix == 1 ? c.n_out[0] : c.n_out[0] + c.n_out[1])
+                                    : places && in ? __ldg(places + n) : n;
+                const int slot = slot_of(TOKENS, me, count);
+                bar_wait(room.done + slot, slot_parity(TOKENS, count));
+                count++;
+                if (fresh && ph % 2 == 0)
+                    read_scales<TOKENS>(c, room, f);
+                if (fresh && ph % 2)
+#pragma unroll
+                    for (int t = 0; t < TOKENS; t++)
+                        f.scale[t] = 1.f;
+                fresh = false;
+                float y[TOKENS];
+#pragma unroll
+                for (int t = 0; t < TOKENS; t++)
+                    y[t] = 0;
+                const float *red = room.red + (size_t)slot * SUM_WARPS * 32 * TOKENS + lane * TOKENS;
+#pragma unroll
+                for (int w = 0; w < SUM_WARPS; w++)
+#pragma unroll
+                    for (int t = 0; t < TOKENS; t++)
+                        y[t] += red[w * 32 * TOKENS + t];
+                __syncwarp();
+                if (lane == 0)
+                    bar_arrive(room.taken + slot);
+                finish_pair<TOKENS>(c, room, f, pair, room.held + ordinal * 32 * TOKENS, y, bias, n, in, place);
+            }
+        }
+}
+
+/* ---- consumers ------------------------------------------------------------------------------------------------------ */
+
+/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them. */
+template <int GROUP, int TOKENS, int N>
+static __device__ void take_x(const XShared &x, const float *src, int n_in, int k_blocks, const float *norm, int tokens,
+                              float ss[TOKENS])
+{
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+#pragma unroll
+    for (int t = 0; t < TOKENS; t++)
+        ss[t] = 0;
+    for (int first = warp; first < k_blocks; first += N * SUM_WARPS) {
+        float4 weight[N];
+        bool in[N];
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            int b = first + j * SUM_WARPS, k = b * BLOCK_COLS + lane * 4;
+            in[j] = b < k_blocks && k < n_in;
+            weight[j] = norm && in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
+        }
+#pragma unroll
+        for (int t = 0; t < TOKENS; t++) {
+            if (t >= tokens)
+                break;
+            const float *row = src + (size_t)t * n_in + lane * 4;
+            float4 v[N];
+#pragma unroll
+            for (int j = 0; j < N; j++) {
+                float e = in[j] ? __uint_as_float(EMPTY) : 0.f;
+                v[j] = make_float4(e, e, e, e);
+            }
+            bool all;
+            int tries = 0;
+            do {
+                all = true;
+#pragma unroll
+                for (int j = 0; j < N; j++)
+                    if (is_empty(v[j].x) || is_empty(v[j].y) || is_empty(v[j].z) || is_empty(v[j].w))
+                        asm volatile("ld.relaxed.gpu.global.v4.f32 {%0,%1,%2,%3},[%4];"
+                                     : "=f"(v[j].x), "=f"(v[j].y), "=f"(v[j].z), "=f"(v[j].w)
+                                     : "l"(row + (size_t)(first + j * SUM_WARPS) * BLOCK_COLS) : "memory");
+#pragma unroll
+                for (int j = 0; j < N; j++)
+                    all = all && !(is_empty(v[j].x) || is_empty(v[j].y) || is_empty(v[j].z) || is_empty(v[j].w));
+                if (++tries > MAX_POLLS)
+                    __trap();
+            } while (!__all_sync(~0u, all));
+#pragma unroll
+            for (int j = 0; j < N; j++) {
+                ss[t] = add_squares(ss[t], v[j]);
+                if (norm)
+                    v[j] = times(v[j], weight[j]);
+            }
+            quantise_blocks<GROUP, N, SUM_WARPS>(x, first, k_blocks, t, tokens, lane, v);
+        }
+    }
+}
+
+/* Where the consumers are in the ring and among the slots. */
+struct Place {
+    int at;
+    uint32_t parity, count[FINISHERS];
+};
+
+template <int GROUP, ZeroKind ZERO, int TOKENS>
+static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const Room &room, const uint8_t *ring, const XShared &x,
+                                                 int k_blocks, int tokens, int finisher, Place &p)
+{
+    typedef Weights<GROUP, ZERO> W;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, bb = c.block_bytes;
+    const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
+    float acc[2][2] = { { 0, 0 }, { 0, 0 } };
+#pragma unroll 1
+    for (int k0 = 0; k0 < k_blocks; k0 += SUM_WARPS) {
+        const int stages = k_blocks - k0 > STAGE_BLOCKS ? 2 : 1, mine = warp / STAGE_BLOCKS, k = k0 + warp;
+        if (mine < stages) {
+            int at = p.at + mine;
+            uint32_t parity = p.parity;
+            if (at >= c.ring)
+                at -= c.ring, parity ^= 1;
+            bar_wait(room.full + at, parity);
+            if (k < k_blocks) {
+                const uint8_t *block = ring + ((size_t)at * 2 * STAGE_BLOCKS + warp % STAGE_BLOCKS) * bb;
+                W cur[2];
+                cur[0].load(block, lane);
+                cur[1].load(block + STAGE_BLOCKS * bb, lane);
+                uint32_t b[8];
+#pragma unroll
+                for (int i = 0; i < 8; i++)
+                    b[i] = 0;
+                if (lane < 8 * tokens) {
+                    const uint4 *q = (const uint4 *)(x.q + (size_t)k * tokens * 256 + lane * 32);
+                    uint4 u = q[0], v = q[1];
+                    b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y, b[6] = v.z, b[7] = v.w;
+                }
+                float sx = x.scale[k * tokens + token];
+                const int2 *sums = x.sums + k * (BLOCK_COLS / GROUP) * tokens + token;
+                block_dot<GROUP, ZERO>(acc[0], cur[0], b, sums, tokens, sx);
+                block_dot<GROUP, ZERO>(acc[1], cur[1], b, sums, tokens, sx);
+            }
+            __syncwarp();
+            if (lane == 0)
+                bar_arrive(room.empty + at);
+        }
+        p.at += stages;
+        if (p.at >= c.ring)
+            p.at -= c.ring, p.parity ^= 1;
+    }
+    const uint32_t count = finisher ? p.count[1] : p.count[0];
+    const int slot = slot_of(TOKENS, finisher, count);
+    bar_wait(room.taken + slot, slot_parity(TOKENS, count) ^ 1);
+    if (lane % 4 < TOKENS) {
+        float *d = room.red + ((size_t)slot * SUM_WARPS + warp) * 32 * TOKENS + lane / 4 * TOKENS + lane % 4;
+        d[0] = acc[0][0], d[8 * TOKENS] = acc[0][1];
+        d[16 * TOKENS] = acc[1][0], d[24 * TOKENS] = acc[1][1];
+    }
+    __syncwarp();
+    if (lane == 0)
+        bar_arrive(room.done + slot);
+    p.count[0] += !finisher, p.count[1] += finisher;
+}
+
+/* This SM's attention tasks of a layer.  Slices above 0 first: slice 0 waits for them. */
+static __device__ __noinline__ void attend_all(const PersistentCall &c, const Room &room, int layer, int tokens)
+{
+    const AttentionCall &a = c.attention;
+    const int hd = a.head_dim, group = a.n_heads / a.n_kv_heads, columns = tokens * group;
+    const int pos = c.run->pos, used = min(c.slices, div_up(pos + tokens, ATTN_CHUNK)), tasks = a.n_kv_heads * used;
+    if (blockIdx.x >= tasks)
+        return;
+    const size_t plane = (size_t)c.run->context * hd;
+    for (int task = blockIdx.x + (tasks - 1 - blockIdx.x) / gridDim.x * gridDim.x; task >= 0; task -= gridDim.x) {
+        AttentionTask t;
+        t.head = task % a.n_kv_heads, t.slice = task / a.n_kv_heads, t.slices = c.slices;
+        t.qkv = exchange_at(c, layer, c.exchange.qkv, tokens), t.stride = a.stride;
+        t.q_norm = room.layers[layer].q_norm, t.k_norm = room.layers[layer].k_norm;
+        t.K = c.run->kv + ((size_t)layer * 2 * a.n_kv_heads + t.head) * plane;
+        t.V = t.K + a.n_kv_heads * plane;
+        t.pos = pos, t.n = tokens;
+        float *partial = exchange_at(c, layer, c.exchange.partial, tokens) + (size_t)t.head * c.slices * columns * (hd + 2);
+        task_sync(); /* the room of x is free */
+        const float *run = attend<true>(a, t, (float *)room.x);
+        if (t.slice) {
+            for (int i = threadIdx.x; i < columns * (hd + 2); i += CONSUMERS)
+                publish(partial + (size_t)t.slice * columns * (hd + 2) + i, run[i]);
+        } else {
+            const int *place = room.layers[layer].place[1];
+            float *out = exchange_at(c, layer, c.exchange.attn, tokens);
+            for (int i = threadIdx.x; i < columns * hd; i += CONSUMERS) {
+                int j = i / hd, d = i % hd, n = (t.head * group + j % group) * hd + d;
+                int to = place ? __ldg(place + n) : n;
+                float y = fold_slices<true>(run, partial, columns, used, hd, j, d);
+                publish(out + (size_t)(j / group) * c.phase[1].n_in + to, y);
+            }
+        }
+        task_sync();
+    }
+}
+
+template <int GROUP, ZeroKind ZERO, int TOKENS>
+static __device__ void consume(const PersistentCall &c, const Room &room, const uint8_t *ring, int tokens)
+{
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    Place p = { 0, 0, { 0, 0 } };
+    int dealt = 0;
+#pragma unroll 1
+    for (int step = 0; step < 4 * c.n_layers; step++) {
+        const int l = step / 4, ph = step % 4, kb = c.phase[ph].k_blocks, n_in = c.phase[ph].n_in;
+        if (warp == 0 && lane == 0)
+            *room.waiting = 1;
+        if (ph == 1)
+            attend_all(c, room, l, tokens);
+        int pair = first_pair(c, ph, dealt);
+        if (pair >= c.phase[ph].pairs)
+            continue;
+        const float *src = ph == 0 ? (l ? exchange_at(c, l - 1, c.exchange.x_attn, tokens) : c.x0)
+                           : exchange_at(c, l, ph == 1 ? c.exchange.attn : ph == 2 ? c.exchange.x_ffn : c.exchange.h, tokens);
+        const float *norm = ph % 2 ? NULL : room.layers[l].norm[ph / 2];
+        /* one layout for all phases: a fast warp writes its blocks while another one still reads those of the phase before */
+        XShared x = x_shared(room.x, c.most_blocks, GROUP, tokens);
+        float ss[TOKENS];
+        if (kb <= 2 * SUM_WARPS)
+            take_x<GROUP, TOKENS, 2>(x, src, n_in, kb, norm, tokens, ss);
+        else
+            take_x<GROUP, TOKENS, 6>(x, src, n_in, kb, norm, tokens, ss);
+        if (warp == 0 && lane == 0)
+            *room.waiting = 0;
+        if (norm)
+#pragma unroll
+            for (int t = 0; t < TOKENS; t++) {
+                float s = warp_sum(ss[t]);
+                if (lane == 0)
+                    room.share[warp * TOKENS + t] = s;
+            }
+        __syncwarp();
+        for (int ordinal = 0; pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++)
+            meet_pair<GROUP, ZERO, TOKENS>(c, room, ring, x, kb, tokens, ordinal % FINISHERS, p);
+    }
+}
+#endif
+
+template <int GROUP, ZeroKind ZERO, int TOKENS>
+static __global__ void __launch_bounds__(THREADS, 1) k_persistent(const __grid_constant__ PersistentCall c, int tokens)
+{
+#if __CUDA_ARCH__ >= 900
+    extern __shared__ __align__(128) uint8_t ring[];
+    const int held_pairs = div_up(c.phase[1].pairs, gridDim.x), warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const Room room = room_of(ring, c, TOKENS, held_pairs);
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < c.ring; i++) {
+            bar_init(room.full + i, 1);
+            bar_init(room.empty + i, STAGE_BLOCKS);
+        }
+        for (int i = 0; i < MAX_SLOTS; i++) {
+            bar_init(room.done + i, SUM_WARPS);
+            bar_init(room.taken + i, 1);
+        }
+        *room.waiting = 0;
+        asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    }
+    for (int i = threadIdx.x; i < c.n_layers * (int)(sizeof(PersistentLayer) / 8); i += THREADS)
+        ((uint64_t *)room.layers)[i] = ((const uint64_t *)c.layers)[i];
+    __syncthreads();
+    if (TOKENS == 1)
+        tokens = 1;
+    if (warp < SUM_WARPS)
+        consume<GROUP, ZERO, TOKENS>(c, room, ring, tokens);
+    else if (warp < SUM_WARPS + FINISHERS)
+        finish<TOKENS>(c, room, warp - SUM_WARPS, tokens);
+    else if (lane == 0)
+        produce(c, room, ring);
+#endif
+}
+
+static __global__ void __launch_bounds__(256) k_begin(const __grid_constant__ PersistentCall c,
+                                                      const __grid_constant__ DevLinear embedding, int tokens)
+{
+    const size_t n = (size_t)c.exchange.layer_floats * tokens * c.n_layers / 4;
+    for (size_t i = blockIdx.x * 256 + threadIdx.x; i < n; i += (size_t)gridDim.x * 256)
+        ((uint4 *)c.exchange.base)[i] = make_uint4(EMPTY, EMPTY, EMPTY, EMPTY);
+    const int hidden = c.phase[0].n_in, *place = c.layers[0].place[0];
+    for (int i = blockIdx.x * 256 + threadIdx.x; i < tokens * hidden; i += gridDim.x * 256) {
+        int t = i / hidden, k = i % hidden;
+        float v = embedding_value(embedding, c.run->ids[t], k);
+        c.x[i] = v;
+        c.x0[t * hidden + (place ? place[k] : k)] = v;
+    }
+}
+
+typedef void (*PersistentKernel)(const PersistentCall, int);
+
+static PersistentKernel kernel_of(const PersistentCall *c, int tokens)
+{
+#define ROW(g, t) { k_persistent<g, ZERO_EIGHT, t>, k_persistent<g, ZERO_BYTE, t>, k_persistent<g, ZERO_MIN, t> }
+#ifdef FEW
+#undef ROW
+#define ROW(g, t) { k_persistent<g == 64 ? 128 : g, ZERO_EIGHT, t>, NULL, NULL }
+#endif
+    static PersistentKernel const table[2][3][3] = { { ROW(32, 1), ROW(64, 1), ROW(128, 1) },
+                                                     { ROW(32, 4), ROW(64, 4), ROW(128, 4) } };
+#undef ROW
+    return table[tokens > 1][c->group / 64][c->zero];
+}
+
+size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_limit)
+{
+    const int room_for = tokens > 1 ? DECODE_TOKENS : 1, stage = 2 * STAGE_BLOCKS * call->block_bytes;
+    const AttentionCall *a = &call->attention;
+    size_t x = task_floats(tokens * (a->n_heads / a->n_kv_heads), a->head_dim) * sizeof(float);
+    call->most_blocks = 0;
+    for (int ph = 0; ph < 4; ph++)
+        call->most_blocks = call->phase[ph].k_blocks > call->most_blocks ? call->phase[ph].k_blocks : call->most_blocks;
+    size_t of_x = x_shared_bytes(call->most_blocks, call->group, tokens);
+    x = of_x > x ? of_x : x;
+    call->x_bytes = (int)((x + 127) / 128 * 128);
+    size_t fixed = call->x_bytes + room_bytes(room_for, div_up(call->phase[1].pairs, n_sms), call->n_layers);
+    if (fixed + 4 * stage > (size_t)shared_limit)
+        return 0;
+    int ring = (int)((shared_limit - fixed) / stage);
+    call->ring = ring < MAX_RING ? ring : MAX_RING;
+    call->low = 2;
+    call->high = call->ring - 1 < 5 ? call->ring - 1 : 5;
+    return fixed + (size_t)call->ring * stage;
+}
+
+bool persistent_possible(const PersistentCall *call, int device, int tokens, size_t shared, int shared_limit)
+{
+    const void *kernel = (const void *)kernel_of(call, tokens);
+    int cooperative = 0, blocks = 0;
+    return cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, device) == cudaSuccess && cooperative &&
+           cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit) == cudaSuccess &&
+           prefer_shared(kernel) == cudaSuccess &&
+           cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, THREADS, shared) == cudaSuccess && blocks >= 1;
+}
+
+cudaError_t persistent_begin(const PersistentCall *call, const DevLinear *embedding, int tokens, cudaStream_t stream)
+{
+    k_begin<<<4 * 132, 256, 0, stream>>>(*call, *embedding, tokens);
+    return cudaGetLastError();
+}
+
+cudaError_t persistent_launch(const PersistentCall *call, int tokens, int n_sms, size_t shared, cudaStream_t stream)
+{
+    PersistentCall copy = *call;
+    void *args[] = { &copy, &tokens };
+    return cudaLaunchCooperativeKernel((const void *)kernel_of(call, tokens), dim3(n_sms), dim3(THREADS), args, shared, stream);
+}
