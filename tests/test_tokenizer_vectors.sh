@@ -29,7 +29,7 @@ vectors gpt-2 gpt-2/vocab.gguf
 vectors llama-3 llama-3
 
 megabyte() { # megabyte UNIT: it over and over, as standard output
-    awk -v unit="$1" -v n=1048576 'BEGIN { while (length(s) < 4096) s = s unit
+    awk -v unit="$1" -v n="$size" 'BEGIN { while (length(s) < 4096) s = s unit
         for (size = 0; size < n; size += length(s)) printf "%s", s }'
 }
 
@@ -41,7 +41,9 @@ spent() {
 
 # Sanitizers slow everything down several times; then only the result counts.
 limit=1000
+size=1048576
 ldd "$KAIWA" 2>/dev/null | grep -q 'lib[at]san' && limit=60000
+ldd "$KAIWA" 2>/dev/null | grep -q libtsan && size=262144 # one thread: there is nothing to find
 
 quick() { # quick NAME UNIT PATH...
     name=$1
