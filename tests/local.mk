@@ -22,7 +22,8 @@ tests_test_timeline_t_SOURCES = tests/test_timeline.c tests/tiny_rig.c tests/tin
 	tests/tiny_shape.c tests/tiny_shape.h
 tests_test_timeline_t_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/test_base.t tests/test_strings.t tests/test_utf8.t tests/test_text.t tests/test_mailbox.t
+check_PROGRAMS += tests/test_base.t tests/test_strings.t tests/test_utf8.t tests/test_text.t \
+	tests/test_mailbox.t
 tests_test_base_t_SOURCES = tests/test_base.c
 tests_test_base_t_LDADD = $(TEST_LIBS)
 tests_test_strings_t_SOURCES = tests/test_strings.c
