@@ -125,14 +125,15 @@ def llama_rates(args, case, deep):
 def measure(args, cases):
     pairs = {case['name']: [] for case in cases}
     for number in range(args.pairs):
+        theirs = {}  # of this pair: two cases may compare with the same file
         for case in cases:
-            deep = 'deep' in case['bars']
-            if number % 2:
-                llama = llama_rates(args, case, deep)
-                kaiwa = kaiwa_rates(args, case, deep)
-            else:
-                kaiwa = kaiwa_rates(args, case, deep)
-                llama = llama_rates(args, case, deep)
+            deep, key = 'deep' in case['bars'], case['llama']
+            if number % 2 and key not in theirs:
+                theirs[key] = llama_rates(args, case, deep)
+            kaiwa = kaiwa_rates(args, case, deep)
+            if key not in theirs:
+                theirs[key] = llama_rates(args, case, deep)
+            llama = theirs[key]
             pairs[case['name']].append((kaiwa, llama))
             say(f"pair {number + 1} {case['name']}: kaiwa {short(kaiwa)}; llama.cpp {short(llama)}")
     return pairs
