@@ -13,7 +13,7 @@ static __global__ void __launch_bounds__(ATTN_THREADS) k_attention(const __grid_
     t.qkv = c.qkv, t.stride = c.stride, t.q_norm = c.q_norm, t.k_norm = c.k_norm;
     t.head = head, t.slice = blockIdx.y, t.slices = gridDim.y;
     t.pos = c.run->pos, t.n = c.run->n;
-    const int columns = t.n * group, used = min(t.slices, div_up(t.pos + t.n, ATTN_CHUNK));
+    const int columns = t.n * group, used = attention_used(t.slices, div_up(t.pos + t.n, ATTN_CHUNK));
     if (t.slice >= used)
         return;
     const size_t plane = (size_t)c.run->context * hd;

@@ -32,6 +32,28 @@ typedef struct {
     float *partial;     /* [slice][columns][head_dim + 2] of the kv head */
 } AttentionTask;
 
+/* Chunks are dealt in runs of four, so that a short conversation has one slice and nothing to exchange. */
+enum { RUN_CHUNKS = 4 };
+
+/* Slices that `chunks` chunks fill. */
+static __host__ __device__ inline int attention_used(int slices, int chunks)
+{
+    int runs = div_up(chunks, RUN_CHUNKS);
+    return runs < slices ? runs : slices;
+}
+
+/* The i-th chunk of a slice; and, of `chunks` in all, how many it has. */
+static __host__ __device__ inline int slice_chunk(int slice, int slices, int i)
+{
+    return (i / RUN_CHUNKS * slices + slice) * RUN_CHUNKS + i % RUN_CHUNKS;
+}
+
+static __host__ __device__ inline int slice_chunks(int slice, int slices, int chunks)
+{
+    int whole = chunks / (RUN_CHUNKS * slices), rest = chunks - whole * RUN_CHUNKS * slices - slice * RUN_CHUNKS;
+    return whole * RUN_CHUNKS + (rest < 0 ? 0 : rest < RUN_CHUNKS ? rest : RUN_CHUNKS);
+}
+
 /* Floats of shared memory of a task. */
 static __host__ __device__ inline size_t task_floats(int columns, int head_dim)
 {
@@ -133,7 +155,7 @@ static __device__ void take_heads(const AttentionCall &c, const AttentionTask &t
             continue;
         }
         int token = (u - columns) / 2, p = t.pos + token;
-        if (p / ATTN_CHUNK % t.slices != t.slice)
+        if (p / (ATTN_CHUNK * RUN_CHUNKS) % t.slices != t.slice)
             continue;
         const float *k = t.qkv + (size_t)token * t.stride + (c.n_heads + t.head) * hd, *v = k + c.n_kv_heads * hd;
         if ((u - columns) % 2 == 0) {
@@ -167,7 +189,7 @@ static __device__ __forceinline__ void half8(uint4 u, float f[8])
 /* Where position i of a tile lies in the sequence. */
 static __device__ __forceinline__ int tile_position(const AttentionTask &t, int tile, int i)
 {
-    return (t.slice + t.slices * (tile * TILE_CHUNKS + i / ATTN_CHUNK)) * ATTN_CHUNK + i % ATTN_CHUNK;
+    return slice_chunk(t.slice, t.slices, tile * TILE_CHUNKS + i / ATTN_CHUNK) * ATTN_CHUNK + i % ATTN_CHUNK;
 }
 
 /* s[j][i]: q_j . k_i for the tile's positions, or -inf where token j may not look. */
@@ -331,7 +353,7 @@ template <bool POLL> static __device__ const float *attend(const AttentionCall &
         run[i] = i % (hd + 2) == 0 ? -INFINITY : 0.f;
     take_heads<POLL>(c, t, q, sums, columns);
     task_sync();
-    const int mine = t.slice < chunks ? div_up(chunks - t.slice, t.slices) : 0;
+    const int mine = slice_chunks(t.slice, t.slices, chunks);
     for (int tile = 0; tile * TILE_CHUNKS < mine; tile++) {
         int total = min(mine - tile * TILE_CHUNKS, (int)TILE_CHUNKS) * ATTN_CHUNK;
         scores(c, t, q, s, tile, total, columns);

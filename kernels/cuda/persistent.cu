@@ -53,6 +53,7 @@ struct Room {
     PersistentLayer *layers;
     uint64_t *full, *empty, *done, *taken;
     volatile int *waiting;
+    RunState *run;   /* a copy */
 };
 
 static __host__ __device__ inline size_t room_floats(int tokens, int held_pairs)
@@ -63,7 +64,7 @@ static __host__ __device__ inline size_t room_floats(int tokens, int held_pairs)
 static __host__ __device__ inline size_t room_bytes(int tokens, int held_pairs, int n_layers)
 {
     return room_floats(tokens, held_pairs) * sizeof(float) + n_layers * sizeof(PersistentLayer) +
-           (2 * MAX_RING + 2 * MAX_SLOTS) * sizeof(uint64_t) + 16;
+           (2 * MAX_RING + 2 * MAX_SLOTS) * sizeof(uint64_t) + 16 + sizeof(RunState);
 }
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
@@ -79,6 +80,7 @@ static __device__ Room room_of(uint8_t *raw, const PersistentCall &c, int tokens
     r.full = (uint64_t *)(r.layers + c.n_layers);
     r.empty = r.full + MAX_RING, r.done = r.empty + MAX_RING, r.taken = r.done + MAX_SLOTS;
     r.waiting = (volatile int *)(r.taken + MAX_SLOTS);
+    r.run = (RunState *)(r.taken + MAX_SLOTS + 2);
     return r;
 }
 
@@ -150,7 +152,8 @@ static __device__ __forceinline__ void bulk_copy(void *to, const void *from, uin
                  ::"r"(shared_address(to)), "l"(from), "r"(bytes), "r"(shared_address(bar)), "l"(policy) : "memory");
 }
 
-static __device__ void produce(const PersistentCall &c, const Room &room, uint8_t *ring)
+/* Two lanes, one for each tile of a pair. */
+static __device__ void produce(const PersistentCall &c, const Room &room, uint8_t *ring, int lane)
 {
     uint64_t policy; /* weights are read once: nothing else is to make room for them */
     asm volatile("createpolicy.fractional.L2::evict_first.b64 %0;" : "=l"(policy));
@@ -174,10 +177,12 @@ static __device__ void produce(const PersistentCall &c, const Room &room, uint8_
                             landed_at = 0, landed_parity ^= 1;
                     }
                     bar_wait(room.empty + at, parity);
-                    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _,[%0],%1;" ::"r"(shared_address(room.full + at)),
-                                 "r"(2 * bytes) : "memory");
-                    bulk_copy(ring + (size_t)at * stage_bytes, a + (size_t)k * bb, bytes, room.full + at, policy);
-                    bulk_copy(ring + (size_t)at * stage_bytes + STAGE_BLOCKS * bb, b + (size_t)k * bb, bytes, room.full + at, policy);
+                    if (lane == 0)
+                        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _,[%0],%1;"
+                                     ::"r"(shared_address(room.full + at)), "r"(2 * bytes) : "memory");
+                    __syncwarp(3);
+                    bulk_copy(ring + (size_t)at * stage_bytes + lane * STAGE_BLOCKS * bb, (lane ? b : a) + (size_t)k * bb, bytes,
+                              room.full + at, policy);
                     if (++at == c.ring)
                         at = 0, parity ^= 1;
                 }
@@ -259,7 +264,10 @@ static __device__ void finish(const PersistentCall &c, const Room &room, int me,
             const int *places = ph == 0 ? NULL : ph == 1 ? layer.place[2] : ph == 2 ? layer.place[3] : room.layers[next].place[0];
             int ordinal = 0;
             bool fresh = true;
-            for (int pair = first_pair(c, ph, dealt); pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++) {
+            const int start = first_pair(c, ph, dealt), rows = ph == 2 ? TILE_ROWS : 32, most = c.phase[ph == 2 ? 3 : 0].n_in - 1;
+            for (int pair = start; places && pair < c.phase[ph].pairs; pair += gridDim.x) /* all at once: they are cold */
+                asm volatile("prefetch.global.L2 [%0];" ::"l"(places + min(pair * rows + lane, most)));
+            for (int pair = start; pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++) {
                 if (ordinal % FINISHERS != me)
                     continue;
                 int local = pair, matrix = matrix_of(c, ph, local);
@@ -421,20 +429,20 @@ static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const 
 }
 
 /* This SM's attention tasks of a layer.  Slices above 0 first: slice 0 waits for them. */
-static __device__ __noinline__ void attend_all(const PersistentCall &c, const Room &room, int layer, int tokens)
+static __device__ __forceinline__ void attend_all(const PersistentCall &c, const Room &room, int layer, int tokens)
 {
     const AttentionCall &a = c.attention;
     const int hd = a.head_dim, group = a.n_heads / a.n_kv_heads, columns = tokens * group;
-    const int pos = c.run->pos, used = min(c.slices, div_up(pos + tokens, ATTN_CHUNK)), tasks = a.n_kv_heads * used;
+    const int pos = room.run->pos, used = attention_used(c.slices, div_up(pos + tokens, ATTN_CHUNK)), tasks = a.n_kv_heads * used;
     if (blockIdx.x >= tasks)
         return;
-    const size_t plane = (size_t)c.run->context * hd;
+    const size_t plane = (size_t)room.run->context * hd;
     for (int task = blockIdx.x + (tasks - 1 - blockIdx.x) / gridDim.x * gridDim.x; task >= 0; task -= gridDim.x) {
         AttentionTask t;
         t.head = task % a.n_kv_heads, t.slice = task / a.n_kv_heads, t.slices = c.slices;
         t.qkv = exchange_at(c, layer, c.exchange.qkv, tokens), t.stride = a.stride;
         t.q_norm = room.layers[layer].q_norm, t.k_norm = room.layers[layer].k_norm;
-        t.K = c.run->kv + ((size_t)layer * 2 * a.n_kv_heads + t.head) * plane;
+        t.K = room.run->kv + ((size_t)layer * 2 * a.n_kv_heads + t.head) * plane;
         t.V = t.K + a.n_kv_heads * plane;
         t.pos = pos, t.n = tokens;
         float *partial = exchange_at(c, layer, c.exchange.partial, tokens) + (size_t)t.head * c.slices * columns * (hd + 2);
@@ -454,6 +462,34 @@ static __device__ __noinline__ void attend_all(const PersistentCall &c, const Ro
             }
         }
         task_sync();
+    }
+}
+
+static __device__ __forceinline__ void prefetch(const void *p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+
+/* What this SM's attention will read of the cache, and where its result goes, is asked for while q, k and v are being made. */
+static __device__ void prefetch_cache(const PersistentCall &c, const Room &room, int layer, int tokens)
+{
+    const AttentionCall &a = c.attention;
+    const int hd = a.head_dim, pos = room.run->pos, chunks = div_up(pos + tokens, ATTN_CHUNK);
+    const int tasks = a.n_kv_heads * attention_used(c.slices, chunks);
+    const size_t plane = (size_t)room.run->context * hd;
+    for (int task = blockIdx.x; task < tasks; task += gridDim.x) {
+        const int head = task % a.n_kv_heads, slice = task / a.n_kv_heads;
+        const __half *K = room.run->kv + ((size_t)layer * 2 * a.n_kv_heads + head) * plane, *V = K + a.n_kv_heads * plane;
+        /* a warp a chunk at a time: 64 positions of K and of V are contiguous */
+        for (int i = threadIdx.x / 32; i < 2 * TILE_CHUNKS; i += SUM_WARPS) {
+            const int chunk = slice_chunk(slice, c.slices, i / 2);
+            const int bytes = min((int)ATTN_CHUNK, pos - chunk * ATTN_CHUNK) * hd * (int)sizeof(__half);
+            const char *from = (const char *)((i & 1 ? V : K) + (size_t)chunk * ATTN_CHUNK * hd);
+            for (int at = threadIdx.x % 32 * 128; at < bytes; at += 32 * 128)
+                prefetch(from + at);
+        }
+        const int *place = room.layers[layer].place[1];
+        const int group = a.n_heads / a.n_kv_heads;
+        if (place && slice == 0)
+            for (int i = threadIdx.x * 8; i < group * hd; i += CONSUMERS * 8)
+                prefetch(place + head * group * hd + i);
     }
 }
 
@@ -493,6 +529,8 @@ static __device__ void consume(const PersistentCall &c, const Room &room, const 
                     room.share[warp * TOKENS + t] = s;
             }
         __syncwarp();
+        if (ph == 0)
+            prefetch_cache(c, room, l, tokens);
         for (int ordinal = 0; pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++)
             meet_pair<GROUP, ZERO, TOKENS>(c, room, ring, x, kb, tokens, ordinal % FINISHERS, p);
     }
@@ -516,6 +554,7 @@ static __global__ void __launch_bounds__(THREADS, 1) k_persistent(const __grid_c
             bar_init(room.taken + i, 1);
         }
         *room.waiting = 0;
+        *room.run = *c.run;
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
     for (int i = threadIdx.x; i < c.n_layers * (int)(sizeof(PersistentLayer) / 8); i += THREADS)
@@ -527,8 +566,8 @@ static __global__ void __launch_bounds__(THREADS, 1) k_persistent(const __grid_c
         consume<GROUP, ZERO, TOKENS>(c, room, ring, tokens);
     else if (warp < SUM_WARPS + FINISHERS)
         finish<TOKENS>(c, room, warp - SUM_WARPS, tokens);
-    else if (lane == 0)
-        produce(c, room, ring);
+    else if (lane < 2)
+        produce(c, room, ring, lane);
 #endif
 }
 
