@@ -75,12 +75,18 @@ EOF
 
 screen() { T capture-pane -p -t k; }
 
-# until_shown REGEX: at most a minute (sanitizers are slow); shows what was wanted when it fails
+# Tenths of a second; instrumented code is slow.
+patience=600
+[ -z "${KAIWA_SANITIZER:-}" ] || patience=3000
+# One language will do where races are looked for.
+[ "${KAIWA_SANITIZER:-}" != thread ] || KAIWA_LANGUAGES=en
+
+# until_shown REGEX: waits with patience; shows what was wanted when it fails
 until_shown() {
     tries=0
     while ! screen | grep -q -- "$1"; do
         tries=$((tries + 1))
-        if [ $tries -gt 600 ]; then
+        if [ $tries -gt $patience ]; then
             echo "# waited for: $1"
             return 1
         fi
@@ -91,7 +97,7 @@ until_gone() {
     tries=0
     while screen | grep -q -- "$1"; do
         tries=$((tries + 1))
-        [ $tries -gt 600 ] && return 1
+        [ $tries -gt $patience ] && return 1
         sleep 0.1
     done
 }

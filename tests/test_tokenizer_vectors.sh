@@ -43,7 +43,7 @@ spent() {
 limit=1000
 size=1048576
 ldd "$KAIWA" 2>/dev/null | grep -q 'lib[at]san' && limit=60000
-ldd "$KAIWA" 2>/dev/null | grep -q libtsan && size=262144 # one thread: there is nothing to find
+ldd "$KAIWA" 2>/dev/null | grep -q libtsan && size=131072 # one thread: there is nothing to find
 
 quick() { # quick NAME UNIT PATH...
     name=$1
