@@ -207,12 +207,11 @@ def cells(key, pairs):
 
 def report(args, cases, pairs, before):
     cpu = next((line.split(':', 1)[1].strip() for line in open('/proc/cpuinfo') if line.startswith('model name')), '?')
-    commit = subprocess.run(['git', '-C', TOP, 'rev-parse', '--short=12', 'HEAD'], stdout=subprocess.PIPE, text=True, check=False)
     version = run([args.kaiwa, '--version'])
     units = next((line.strip() for line in version.splitlines() if 'cpu:' in line), '')
     command = ['tests/bench/compare_llama.py', '--pairs', str(args.pairs), '--threads', str(args.threads)]
     lines = ['# kaiwa and llama.cpp on one CPU', '',
-             f'Machine: {cpu}, {args.threads} threads; kaiwa {commit.stdout.strip()}, {units}; llama.cpp of {PACKAGE} {VERSION}, '
+             f'Machine: {cpu}, {args.threads} threads; kaiwa {args.commit}, {units}; llama.cpp of {PACKAGE} {VERSION}, '
              f'-DGGML_NATIVE=ON, its default settings.', '',
              f'Command: `{" ".join(command)}`. {args.pairs} pairs, in turn; a ratio is the median of the pairs\' ratios, with the '
              'least and the most; rates are medians too, and the last ratio is that of the best runs. '
@@ -254,6 +253,8 @@ def main():
         for case in cases:
             case['bars']['deep'] = 1.0
     before = os.getloadavg()[0]
+    git = ['git', '-C', TOP, 'rev-parse', '--short=12', 'HEAD']
+    args.commit = subprocess.run(git, stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
     text, missed = report(args, cases, measure(args, cases), before)
     print(text, end='')
     if args.output:
