@@ -48,3 +48,4 @@ KERNELS_CUDA += kernels/cuda/attention_task.cuh
 KERNELS_CUDA += kernels/cuda/driver.cuh
 KERNELS_CUDA += kernels/cuda/embedding.cuh
 KERNELS_CUDA += kernels/cuda/persistent.cuh
+KERNELS_CUDA += kernels/cuda/persistent_room.cuh

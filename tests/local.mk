@@ -180,3 +180,6 @@ tests_test_preread_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_memory.t
 tests_test_memory_t_SOURCES = tests/test_memory.c
 tests_test_memory_t_LDADD = $(TEST_LIBS)
+
+# Weights of the seed model's shape, for measuring.
+EXTRA_DIST += tests/bench/make_seed_model.py

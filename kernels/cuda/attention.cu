@@ -2,13 +2,13 @@
  * its slices. */
 #include "kernels/cuda/attention_task.cuh"
 
-static __global__ void __launch_bounds__(ATTN_THREADS) k_attention(const __grid_constant__ AttentionCall c)
+template <int HD> static __global__ void __launch_bounds__(ATTN_THREADS) k_attention(const __grid_constant__ AttentionCall c)
 {
     extern __shared__ __align__(16) float shared[];
     __shared__ int last;
     pdl_launch();
     pdl_wait();
-    const int hd = c.head_dim, group = c.n_heads / c.n_kv_heads, head = blockIdx.x;
+    const int hd = HD ? HD : c.head_dim, group = c.n_heads / c.n_kv_heads, head = blockIdx.x;
     AttentionTask t;
     t.qkv = c.qkv, t.stride = c.stride, t.q_norm = c.q_norm, t.k_norm = c.k_norm;
     t.head = head, t.slice = blockIdx.y, t.slices = gridDim.y;
@@ -20,7 +20,7 @@ static __global__ void __launch_bounds__(ATTN_THREADS) k_attention(const __grid_
     t.K = c.run->kv + ((size_t)c.layer * 2 * c.n_kv_heads + head) * plane;
     t.V = t.K + c.n_kv_heads * plane;
     t.partial = c.partial + (size_t)head * t.slices * DECODE_TOKENS * group * (hd + 2);
-    const float *run = attend<false>(c, t, shared);
+    const float *run = attend<false, HD>(c, t, shared);
     if (used > 1) {
         float *p = t.partial + (size_t)t.slice * columns * (hd + 2);
         for (int i = threadIdx.x; i < columns * (hd + 2); i += ATTN_THREADS)
@@ -41,6 +41,13 @@ static __global__ void __launch_bounds__(ATTN_THREADS) k_attention(const __grid_
         float y = fold_slices<false>(used > 1 ? NULL : run, t.partial, columns, used, hd, j, d);
         c.out[(size_t)(j / group) * c.out_stride + (head * group + j % group) * hd + d] = y;
     }
+}
+
+typedef void (*AttentionKernel)(const AttentionCall);
+
+static AttentionKernel kernel_of(int head_dim)
+{
+    return head_dim == 64 ? k_attention<64> : head_dim == 128 ? k_attention<128> : k_attention<0>;
 }
 
 size_t attention_partial_floats(int n_heads, int n_kv_heads, int head_dim)
@@ -65,12 +72,19 @@ cudaError_t attention_decode(const AttentionCall *call, int tokens, bool pdl, cu
     config.stream = stream;
     config.attrs = &attr;
     config.numAttrs = pdl ? 1 : 0;
-    return cudaLaunchKernelEx(&config, k_attention, *call);
+    return cudaLaunchKernelEx(&config, kernel_of(call->head_dim), *call);
 }
 
 cudaError_t attention_setup(int shared_limit)
 {
-    cudaError_t e = cudaFuncSetAttribute((const void *)k_attention, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                         shared_limit - 1024);
-    return e == cudaSuccess ? prefer_shared((const void *)k_attention) : e;
+    const int sizes[3] = { 64, 128, 0 };
+    for (int i = 0; i < 3; i++) {
+        const void *kernel = (const void *)kernel_of(sizes[i]);
+        cudaError_t e = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit - 1024);
+        if (e == cudaSuccess)
+            e = prefer_shared(kernel);
+        if (e != cudaSuccess)
+            return e;
+    }
+    return cudaSuccess;
 }

@@ -5,7 +5,7 @@
  * absolute positions alone, and what lies beyond a token's own position adds exact zeros: results depend on neither the count
  * of SMs, the tokens beside, nor the length of the cache.
  *
- * 16 warps run a task.  POLL: q, k, v and other slices' results are read until they are no longer EMPTY (persistent.cu). */
+ * 16 warps run a task.  HD: the size of a head, 0: any.  POLL: q, k, v and other slices' results are read until they are no longer EMPTY (persistent.cu). */
 #ifndef KERNELS_CUDA_ATTENTION_TASK_CUH
 #define KERNELS_CUDA_ATTENTION_TASK_CUH
 
@@ -102,27 +102,27 @@ template <bool POLL, int N> static __device__ __forceinline__ void fetch(float v
 }
 
 /* One warp: a head's vector out of qkv, normed and rotated, times `scale`, into dst (shared). */
-template <bool POLL>
+template <bool POLL, int HD>
 static __device__ void load_head(const AttentionCall &c, const float *src, const float *norm, int pos, float scale, float *dst,
                                  int lane)
 {
-    const int half = c.rope_dims / 2;
+    const int half = c.rope_dims / 2, hd = HD ? HD : c.head_dim;
     float2 first = lane < half ? __ldg(c.rope + (size_t)pos * half + lane) : make_float2(1, 0);
     float2 second = lane + 32 < half ? __ldg(c.rope + (size_t)pos * half + lane + 32) : make_float2(1, 0);
     float ss = 0;
-    for (int d0 = 0; d0 < c.head_dim; d0 += 128) {
+    for (int d0 = 0; d0 < hd; d0 += 128) {
         float v[4];
-        fetch<POLL, 4>(v, src + d0 + lane, 32, min(4, (c.head_dim - d0 - lane + 31) / 32));
+        fetch<POLL, 4>(v, src + d0 + lane, 32, min(4, (hd - d0 - lane + 31) / 32));
 #pragma unroll
         for (int i = 0; i < 4; i++)
-            if (d0 + lane + 32 * i < c.head_dim) {
+            if (d0 + lane + 32 * i < hd) {
                 dst[d0 + lane + 32 * i] = v[i];
                 ss = __fmaf_rn(v[i], v[i], ss);
             }
     }
     if (norm) {
-        float r = rsqrtf(__fadd_rn(__fdiv_rn(warp_sum(ss), (float)c.head_dim), c.eps));
-        for (int d = lane; d < c.head_dim; d += 32)
+        float r = rsqrtf(__fadd_rn(__fdiv_rn(warp_sum(ss), (float)hd), c.eps));
+        for (int d = lane; d < hd; d += 32)
             dst[d] *= __fmul_rn(r, __ldg(norm + d));
     }
     __syncwarp();
@@ -135,22 +135,22 @@ static __device__ void load_head(const AttentionCall &c, const float *src, const
     }
     __syncwarp();
     if (scale != 1.f) {
-        for (int d = lane; d < c.head_dim; d += 32)
+        for (int d = lane; d < hd; d += 32)
             dst[d] *= scale;
         __syncwarp();
     }
 }
 
 /* q of all columns into shared memory; k and v of the new positions that lie in this slice into the cache. */
-template <bool POLL>
+template <bool POLL, int HD>
 static __device__ void take_heads(const AttentionCall &c, const AttentionTask &t, float *q, float *tmp, int columns)
 {
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = c.head_dim, group = c.n_heads / c.n_kv_heads;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim, group = c.n_heads / c.n_kv_heads;
     const float scale = rsqrtf((float)hd);
     for (int u = warp; u < columns + 2 * t.n; u += TASK_WARPS) {
         if (u < columns) {
             int token = u / group;
-            load_head<POLL>(c, t.qkv + (size_t)token * t.stride + (t.head * group + u % group) * hd, t.q_norm, t.pos + token,
+            load_head<POLL, HD>(c, t.qkv + (size_t)token * t.stride + (t.head * group + u % group) * hd, t.q_norm, t.pos + token,
                             scale, q + u * hd, lane);
             continue;
         }
@@ -159,7 +159,7 @@ static __device__ void take_heads(const AttentionCall &c, const AttentionTask &t
             continue;
         const float *k = t.qkv + (size_t)token * t.stride + (c.n_heads + t.head) * hd, *v = k + c.n_kv_heads * hd;
         if ((u - columns) % 2 == 0) {
-            load_head<POLL>(c, k, t.k_norm, p, 1.f, tmp + warp * hd, lane);
+            load_head<POLL, HD>(c, k, t.k_norm, p, 1.f, tmp + warp * hd, lane);
             for (int d = lane; d < hd; d += 32)
                 t.K[(size_t)p * hd + d] = __float2half_rn(tmp[warp * hd + d]);
         } else {
@@ -193,11 +193,12 @@ static __device__ __forceinline__ int tile_position(const AttentionTask &t, int 
 }
 
 /* s[j][i]: q_j . k_i for the tile's positions, or -inf where token j may not look. */
+template <int HD>
 static __device__ void scores(const AttentionCall &c, const AttentionTask &t, const float *q, float *s, int tile, int total,
                               int columns)
 {
     enum { SIDE_BY_SIDE = 4 };
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = c.head_dim, lpp = lanes_a_position(hd);
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim, lpp = lanes_a_position(hd);
     const int l = lane % lpp, step = TASK_WARPS * (32 / lpp), end = t.pos + t.n, group = c.n_heads / c.n_kv_heads;
     for (int i0 = warp * (32 / lpp) + lane / lpp; i0 - lane / lpp < total; i0 += SIDE_BY_SIDE * step) {
         uint4 raw[SIDE_BY_SIDE][2];
@@ -274,12 +275,12 @@ static __device__ __forceinline__ void merge(float &m, float &l, float &y, float
 }
 
 /* run[j] takes in weights . V of a tile, for COLUMNS columns from j0 on. */
-template <int COLUMNS>
+template <int COLUMNS, int HD>
 static __device__ void weigh(const AttentionCall &c, const AttentionTask &t, const float *s, const float2 *ml, int tile, int total,
                              int j0, int columns, float *sums, float *run)
 {
     enum { SIDE_BY_SIDE = 4 };
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = c.head_dim, width = 2 * lanes_a_position(hd);
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim, width = 2 * lanes_a_position(hd);
     const int v = lane % width, per_warp = 32 / width, step = TASK_WARPS * per_warp, end = t.pos + t.n;
     float acc[COLUMNS][8];
 #pragma unroll
@@ -342,29 +343,29 @@ static __device__ void weigh(const AttentionCall &c, const AttentionTask &t, con
 }
 
 /* All of a task: leaves greatest score, sum and weighted sum of V of each column in run (shared), and returns it. */
-template <bool POLL> static __device__ const float *attend(const AttentionCall &c, const AttentionTask &t, float *shared)
+template <bool POLL, int HD> static __device__ const float *attend(const AttentionCall &c, const AttentionTask &t, float *shared)
 {
-    const int hd = c.head_dim, columns = t.n * (c.n_heads / c.n_kv_heads), chunks = div_up(t.pos + t.n, ATTN_CHUNK);
+    const int hd = HD ? HD : c.head_dim, columns = t.n * (c.n_heads / c.n_kv_heads), chunks = div_up(t.pos + t.n, ATTN_CHUNK);
     float *q = shared, *s = q + columns * hd, *run = s + columns * TILE_POSITIONS;
     float2 *ml = (float2 *)(run + (columns * (hd + 2) + 1) / 2 * 2);
     float *sums = (float *)(ml + columns);
     sums += (4 - (sums - shared) % 4) % 4;
     for (int i = threadIdx.x; i < columns * (hd + 2); i += ATTN_THREADS)
         run[i] = i % (hd + 2) == 0 ? -INFINITY : 0.f;
-    take_heads<POLL>(c, t, q, sums, columns);
+    take_heads<POLL, HD>(c, t, q, sums, columns);
     task_sync();
     const int mine = slice_chunks(t.slice, t.slices, chunks);
     for (int tile = 0; tile * TILE_CHUNKS < mine; tile++) {
         int total = min(mine - tile * TILE_CHUNKS, (int)TILE_CHUNKS) * ATTN_CHUNK;
-        scores(c, t, q, s, tile, total, columns);
+        scores<HD>(c, t, q, s, tile, total, columns);
         task_sync();
         soften(s, ml, total, columns);
         task_sync();
         if (columns == 1)
-            weigh<1>(c, t, s, ml, tile, total, 0, columns, sums, run);
+            weigh<1, HD>(c, t, s, ml, tile, total, 0, columns, sums, run);
         else
             for (int j0 = 0; j0 < columns; j0 += FOLD)
-                weigh<FOLD>(c, t, s, ml, tile, total, j0, columns, sums, run);
+                weigh<FOLD, HD>(c, t, s, ml, tile, total, j0, columns, sums, run);
         task_sync();
     }
     return run;

@@ -1,6 +1,6 @@
 /* All layers in one kernel that never drains the memory: one block an SM with three roles.
  *
- *   producer (1 thread)  streams the SM's weights into a ring of shared memory with bulk copies, in the order of their use and
+ *   producer (2 lanes)   streams the SM's weights into a ring of shared memory with bulk copies, in the order of their use and
  *                        without regard to what the others do; bytes in flight are capped, since a long queue would delay the
  *                        polls and stores of the exchanges.
  *   consumers (16 warps) quantise x and meet it with weights; warp w does the blocks k % 16 == w and nothing else, so that no
@@ -9,140 +9,15 @@
  *
  * SMs exchange results through global memory.  Each value has a place of its own for each layer, emptied before the launch, is
  * written once, and is polled until it is no longer EMPTY: no flags, no fences, nothing to reset, and a token that was
- * abandoned leaves nothing behind.  Every poll gives up after seconds (trap), so nothing can hang.  The measured ancestor of this
- * kernel and the reasons for its sizes are in the design notes on the persistent decoder. */
+ * abandoned leaves nothing behind.  Every poll gives up after seconds (trap), so nothing can hang. */
 #include "kernels/cuda/persistent.cuh"
 
 #include <limits.h>
 
-#include "kernels/cuda/attention_task.cuh"
 #include "kernels/cuda/embedding.cuh"
-#include "kernels/cuda/phases.cuh"
-
-enum {
-    FINISHERS = 2,
-    CONSUMERS = SUM_WARPS * 32,
-    THREADS = (SUM_WARPS + FINISHERS + 1) * 32,
-    STAGE_BLOCKS = 8,  /* of each of two tiles: a stage of the ring */
-    MAX_RING = 16,
-    MAX_SLOTS = 4
-};
-
-/* Finished pairs that may wait for the finishers.  Each finisher has slots of its own: a barrier's parity tells only its last two
- * uses apart, so whoever waits on it must wait for every one. */
-static __host__ __device__ constexpr int slots_of(int tokens) { return tokens > 1 ? 2 : 4; }
-
-static __device__ __forceinline__ int slot_of(int tokens, int finisher, uint32_t count)
-{
-    return finisher * (slots_of(tokens) / FINISHERS) + count % (slots_of(tokens) / FINISHERS);
-}
-
-static __device__ __forceinline__ uint32_t slot_parity(int tokens, uint32_t count)
-{
-    return count / (slots_of(tokens) / FINISHERS) & 1;
-}
-
-static_assert((int)CONSUMERS == (int)ATTN_THREADS, "attention runs on the consumers");
-
-/* Shared memory behind the ring. */
-struct Room {
-    uint8_t *x;
-    float *red;      /* [slots][16 sums][32 rows][tokens] */
-    float *share;    /* [16][tokens]: sums of squares */
-    float *held;     /* [pairs of o here][32][tokens]: the residual stream of this SM's rows */
-    PersistentLayer *layers;
-    uint64_t *full, *empty, *done, *taken;
-    volatile int *waiting;
-    RunState *run;   /* a copy */
-};
-
-static __host__ __device__ inline size_t room_floats(int tokens, int held_pairs)
-{
-    return (size_t)tokens * (slots_of(tokens) * SUM_WARPS * 32 + SUM_WARPS + held_pairs * 32);
-}
-
-static __host__ __device__ inline size_t room_bytes(int tokens, int held_pairs, int n_layers)
-{
-    return room_floats(tokens, held_pairs) * sizeof(float) + n_layers * sizeof(PersistentLayer) +
-           (2 * MAX_RING + 2 * MAX_SLOTS) * sizeof(uint64_t) + 16 + sizeof(RunState);
-}
+#include "kernels/cuda/persistent_room.cuh"
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
-
-static __device__ Room room_of(uint8_t *raw, const PersistentCall &c, int tokens, int held_pairs)
-{
-    Room r;
-    r.x = raw + (size_t)c.ring * 2 * STAGE_BLOCKS * c.block_bytes;
-    r.red = (float *)(r.x + c.x_bytes);
-    r.share = r.red + slots_of(tokens) * SUM_WARPS * 32 * tokens;
-    r.held = r.share + SUM_WARPS * tokens;
-    r.layers = (PersistentLayer *)(r.red + room_floats(tokens, held_pairs));
-    r.full = (uint64_t *)(r.layers + c.n_layers);
-    r.empty = r.full + MAX_RING, r.done = r.empty + MAX_RING, r.taken = r.done + MAX_SLOTS;
-    r.waiting = (volatile int *)(r.taken + MAX_SLOTS);
-    r.run = (RunState *)(r.taken + MAX_SLOTS + 2);
-    return r;
-}
-
-static __device__ __forceinline__ uint32_t shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
-
-static __device__ __forceinline__ void bar_init(uint64_t *bar, int count)
-{
-    asm volatile("mbarrier.init.shared::cta.b64 [%0],%1;" ::"r"(shared_address(bar)), "r"(count) : "memory");
-}
-
-static __device__ __forceinline__ void bar_arrive(uint64_t *bar)
-{
-    asm volatile("mbarrier.arrive.shared::cta.b64 _,[%0];" ::"r"(shared_address(bar)) : "memory");
-}
-
-static __device__ __forceinline__ void bar_wait(uint64_t *bar, uint32_t parity)
-{
-    for (int tries = 0; tries < MAX_POLLS; tries++) {
-        uint32_t ok;
-        asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p,[%1],%2;\nselp.u32 %0,1,0,p;\n}"
-                     : "=r"(ok) : "r"(shared_address(bar)), "r"(parity) : "memory");
-        if (ok)
-            return;
-    }
-    __trap();
-}
-
-static __device__ __forceinline__ void publish(float *p, float v)
-{
-    uint32_t u = __float_as_uint(v);
-    if (u == EMPTY)
-        u = 0x7fffffffu; /* still a NaN */
-    asm volatile("st.relaxed.gpu.global.u32 [%0],%1;" ::"l"(p), "r"(u) : "memory");
-}
-
-/* First pair of a phase for this SM; the wide phases go on dealing where the last one ended, o and down always start at SM 0, so
- * that a row's residual stays in one SM. */
-static __device__ __forceinline__ int first_pair(const PersistentCall &c, int phase, int &dealt)
-{
-    const int sm = blockIdx.x, n = gridDim.x;
-    if (phase & 1)
-        return sm;
-    int r = sm - dealt;
-    dealt = (dealt + c.phase[phase].pairs) % n;
-    return r < 0 ? r + n : r;
-}
-
-/* Matrix and pair within it of a phase's pair. */
-static __device__ __forceinline__ int matrix_of(const PersistentCall &c, int phase, int &pair)
-{
-    if (phase == 0) {
-        int part = pair < c.part_pairs[0] ? 0 : pair < c.part_pairs[1] ? 1 : 2;
-        pair -= part == 0 ? 0 : c.part_pairs[part - 1];
-        return part;
-    }
-    return phase == 1 ? 3 : phase == 2 ? 4 : 6;
-}
-
-static __device__ __forceinline__ float *exchange_at(const PersistentCall &c, int layer, int kind, int tokens)
-{
-    return c.exchange.base + ((size_t)layer * c.exchange.layer_floats + kind) * tokens;
-}
 
 /* ---- producer ------------------------------------------------------------------------------------------------------- */
 
@@ -204,8 +79,7 @@ static __device__ void finish_pair(const PersistentCall &c, const Room &room, co
 {
     const int lane = threadIdx.x % 32, ph = f.phase;
     const bool last = f.layer == c.n_layers - 1;
-    (void)pair;
-#pragma unroll
+    #pragma unroll
     for (int t = 0; t < TOKENS; t++) {
         if (t >= f.tokens)
             break;
@@ -308,12 +182,38 @@ static __device__ void finish(const PersistentCall &c, const Room &room, int me,
 
 /* ---- consumers ------------------------------------------------------------------------------------------------------ */
 
-/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them. */
+static __device__ __forceinline__ bool some_empty(float4 v) { return is_empty(v.x) || is_empty(v.y) || is_empty(v.z) || is_empty(v.w); }
+
+static __device__ __forceinline__ void load_relaxed4(float4 &v, const float *p)
+{
+    asm volatile("ld.relaxed.gpu.global.v4.f32 {%0,%1,%2,%3},[%4];"
+                 : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(p) : "memory");
+}
+
+/* Until all four values are there. */
+static __device__ __forceinline__ void await(const float *p)
+{
+    float4 v;
+    for (int tries = 0; tries < MAX_POLLS; tries++) {
+        load_relaxed4(v, p);
+        if (!some_empty(v))
+            return;
+    }
+    __trap();
+}
+
+/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm: the wait will be long (for
+ * attention), so one lane polls first: the polls of all would crowd out what they wait for. */
 template <int GROUP, int TOKENS, int N>
 static __device__ void take_x(const XShared &x, const float *src, int n_in, int k_blocks, const float *norm, int tokens,
-                              float ss[TOKENS])
+                              bool calm, float ss[TOKENS])
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    if (calm && warp < k_blocks) {
+        if (lane == 0)
+            await(src + (size_t)warp * BLOCK_COLS);
+        __syncwarp();
+    }
 #pragma unroll
     for (int t = 0; t < TOKENS; t++)
         ss[t] = 0;
@@ -343,13 +243,11 @@ static __device__ void take_x(const XShared &x, const float *src, int n_in, int 
                 all = true;
 #pragma unroll
                 for (int j = 0; j < N; j++)
-                    if (is_empty(v[j].x) || is_empty(v[j].y) || is_empty(v[j].z) || is_empty(v[j].w))
-                        asm volatile("ld.relaxed.gpu.global.v4.f32 {%0,%1,%2,%3},[%4];"
-                                     : "=f"(v[j].x), "=f"(v[j].y), "=f"(v[j].z), "=f"(v[j].w)
-                                     : "l"(row + (size_t)(first + j * SUM_WARPS) * BLOCK_COLS) : "memory");
+                    if (some_empty(v[j]))
+                        load_relaxed4(v[j], row + (size_t)(first + j * SUM_WARPS) * BLOCK_COLS);
 #pragma unroll
                 for (int j = 0; j < N; j++)
-                    all = all && !(is_empty(v[j].x) || is_empty(v[j].y) || is_empty(v[j].z) || is_empty(v[j].w));
+                    all = all && !some_empty(v[j]);
                 if (++tries > MAX_POLLS)
                     __trap();
             } while (!__all_sync(~0u, all));
@@ -447,7 +345,7 @@ static __device__ __forceinline__ void attend_all(const PersistentCall &c, const
         t.pos = pos, t.n = tokens;
         float *partial = exchange_at(c, layer, c.exchange.partial, tokens) + (size_t)t.head * c.slices * columns * (hd + 2);
         task_sync(); /* the room of x is free */
-        const float *run = attend<true>(a, t, (float *)room.x);
+        const float *run = hd == 64 ? attend<true, 64>(a, t, (float *)room.x) : attend<true, 128>(a, t, (float *)room.x);
         if (t.slice) {
             for (int i = threadIdx.x; i < columns * (hd + 2); i += CONSUMERS)
                 publish(partial + (size_t)t.slice * columns * (hd + 2) + i, run[i]);
@@ -514,11 +412,13 @@ static __device__ void consume(const PersistentCall &c, const Room &room, const 
         const float *norm = ph % 2 ? NULL : room.layers[l].norm[ph / 2];
         /* one layout for all phases: a fast warp writes its blocks while another one still reads those of the phase before */
         XShared x = x_shared(room.x, c.most_blocks, GROUP, tokens);
+        /* measured: one token of a short conversation is faster without */
+        const bool calm = ph == 1 && (TOKENS > 1 || room.run->pos >= 1024);
         float ss[TOKENS];
         if (kb <= 2 * SUM_WARPS)
-            take_x<GROUP, TOKENS, 2>(x, src, n_in, kb, norm, tokens, ss);
+            take_x<GROUP, TOKENS, 2>(x, src, n_in, kb, norm, tokens, calm, ss);
         else
-            take_x<GROUP, TOKENS, 6>(x, src, n_in, kb, norm, tokens, ss);
+            take_x<GROUP, TOKENS, 6>(x, src, n_in, kb, norm, tokens, calm, ss);
         if (warp == 0 && lane == 0)
             *room.waiting = 0;
         if (norm)
@@ -591,10 +491,6 @@ typedef void (*PersistentKernel)(const PersistentCall, int);
 static PersistentKernel kernel_of(const PersistentCall *c, int tokens)
 {
 #define ROW(g, t) { k_persistent<g, ZERO_EIGHT, t>, k_persistent<g, ZERO_BYTE, t>, k_persistent<g, ZERO_MIN, t> }
-#ifdef FEW
-#undef ROW
-#define ROW(g, t) { k_persistent<g == 64 ? 128 : g, ZERO_EIGHT, t>, NULL, NULL }
-#endif
     static PersistentKernel const table[2][3][3] = { { ROW(32, 1), ROW(64, 1), ROW(128, 1) },
                                                      { ROW(32, 4), ROW(64, 4), ROW(128, 4) } };
 #undef ROW
@@ -634,7 +530,7 @@ bool persistent_possible(const PersistentCall *call, int device, int tokens, siz
 
 cudaError_t persistent_begin(const PersistentCall *call, const DevLinear *embedding, int tokens, cudaStream_t stream)
 {
-    k_begin<<<4 * 132, 256, 0, stream>>>(*call, *embedding, tokens);
+    k_begin<<<512, 256, 0, stream>>>(*call, *embedding, tokens);
     return cudaGetLastError();
 }
 
