@@ -1,8 +1,10 @@
-/* Decode attention as a kernel of its own (graph driver): a block a task of attention_task.cuh.  The last block of a head folds
- * its slices. */
+/* Decode attention as a kernel of its own (graph driver): a block a task of attention_task.cuh. The
+ * last block of a head folds its slices. */
 #include "kernels/cuda/attention_task.cuh"
 
-template <int HD> static __global__ void __launch_bounds__(ATTN_THREADS) k_attention(const __grid_constant__ AttentionCall c)
+template <int HD>
+static __global__ void __launch_bounds__(ATTN_THREADS)
+    k_attention(const __grid_constant__ AttentionCall c)
 {
     extern __shared__ __align__(16) float shared[];
     __shared__ int last;
@@ -13,7 +15,8 @@ template <int HD> static __global__ void __launch_bounds__(ATTN_THREADS) k_atten
     t.qkv = c.qkv, t.stride = c.stride, t.q_norm = c.q_norm, t.k_norm = c.k_norm;
     t.head = head, t.slice = blockIdx.y, t.slices = gridDim.y;
     t.pos = c.run->pos, t.n = c.run->n;
-    const int columns = t.n * group, used = attention_used(t.slices, div_up(t.pos + t.n, ATTN_CHUNK));
+    const int columns = t.n * group,
+              used = attention_used(t.slices, div_up(t.pos + t.n, ATTN_CHUNK));
     if (t.slice >= used)
         return;
     const size_t plane = (size_t)c.run->context * hd;
@@ -80,7 +83,8 @@ cudaError_t attention_setup(int shared_limit)
     const int sizes[3] = { 64, 128, 0 };
     for (int i = 0; i < 3; i++) {
         const void *kernel = (const void *)kernel_of(sizes[i]);
-        cudaError_t e = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit - 1024);
+        cudaError_t e = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                             shared_limit - 1024);
         if (e == cudaSuccess)
             e = prefer_shared(kernel);
         if (e != cudaSuccess)

@@ -6,7 +6,8 @@
 
 enum { MAX_SLICES = 32 };
 
-/* Into how many slices the positions of a kv head are dealt (attention_task.cuh): enough for some 128 SMs. */
+/* Into how many slices the positions of a kv head are dealt (attention_task.cuh): enough for some
+ * 128 SMs. */
 static __host__ __device__ inline int attention_slices(int n_kv_heads)
 {
     int n = 1;
@@ -17,21 +18,21 @@ static __host__ __device__ inline int attention_slices(int n_kv_heads)
 
 typedef struct {
     int layer, n_heads, n_kv_heads, head_dim;
-    float *qkv;            /* [token][stride]: q, k, v side by side, before rope */
+    float *qkv; /* [token][stride]: q, k, v side by side, before rope */
     int stride;
     const float *q_norm, *k_norm; /* per head RMS weights, or NULL */
     float eps;
-    const float2 *rope;    /* [context][rope_dims / 2]: cos, sin */
+    const float2 *rope; /* [context][rope_dims / 2]: cos, sin */
     int rope_dims;
     bool interleaved;
-    int window;            /* 0: none */
-    float *partial;        /* decode: [kv head][slice][token * group][head_dim + 2] */
-    int *arrived;          /* decode: [kv head], zero between launches */
-    float *out;            /* [token][n_heads * head_dim] */
+    int window;     /* 0: none */
+    float *partial; /* decode: [kv head][slice][token * group][head_dim + 2] */
+    int *arrived;   /* decode: [kv head], zero between launches */
+    float *out;     /* [token][n_heads * head_dim] */
     int out_stride;
     RunState *run;
-    int tokens;            /* prefill: how many; decode: ignored */
-    __half *q16;           /* prefill: [token][n_heads * head_dim] */
+    int tokens;  /* prefill: how many; decode: ignored */
+    __half *q16; /* prefill: [token][n_heads * head_dim] */
 } AttentionCall;
 
 size_t attention_partial_floats(int n_heads, int n_kv_heads, int head_dim);

@@ -1,5 +1,6 @@
-/* Prefill attention: 64 queries of a head a block, keys and values in tiles of 64 positions, online softmax in float, products
- * on the fp16 tensor cores (the scheme of FlashAttention-2, arXiv 2307.08691). */
+/* Prefill attention: 64 queries of a head a block, keys and values in tiles of 64 positions, online
+ * softmax in float, products on the fp16 tensor cores (the scheme of FlashAttention-2, arXiv
+ * 2307.08691). */
 #include "kernels/cuda/attention.cuh"
 
 #include <math.h>
@@ -54,19 +55,26 @@ static __global__ void __launch_bounds__(128) k_rope(const __grid_constant__ Att
 }
 
 #if __CUDA_ARCH__ >= 800 || !defined(__CUDA_ARCH__)
-static __device__ __forceinline__ void hmma16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+static __device__ __forceinline__ void hmma16(float c[4], const uint32_t a[4], uint32_t b0,
+                                              uint32_t b1)
 {
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                 "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 #else
-static __device__ __forceinline__ void hmma16(float c[4], const uint32_t a[4], uint32_t b0, uint32_t b1)
+static __device__ __forceinline__ void hmma16(float c[4], const uint32_t a[4], uint32_t b0,
+                                              uint32_t b1)
 {
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(b0));
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[2]), "r"(a[3]), "r"(b1));
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b0));
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[2]), "r"(a[3]), "r"(b1));
 }
 #endif
 
@@ -79,7 +87,8 @@ static __device__ __forceinline__ uint32_t pack(float a, float b)
 static __device__ __forceinline__ void load_v(uint32_t r[4], const __half *p)
 {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3},[%4];"
-                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3]) : "r"((uint32_t)__cvta_generic_to_shared(p)));
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"((uint32_t)__cvta_generic_to_shared(p)));
 }
 
 template <int HD> static __device__ void load_tile(__half *dst, const __half *src, int p0, int p1)
@@ -93,7 +102,8 @@ template <int HD> static __device__ void load_tile(__half *dst, const __half *sr
     }
 }
 
-template <int HD> static __global__ void __launch_bounds__(128) k_flash(const __grid_constant__ AttentionCall c)
+template <int HD>
+static __global__ void __launch_bounds__(128) k_flash(const __grid_constant__ AttentionCall c)
 {
     extern __shared__ __align__(16) __half tiles[];
     __half *ks = tiles, *vs = tiles + KV_ROWS * (HD + 8);
@@ -102,7 +112,8 @@ template <int HD> static __global__ void __launch_bounds__(128) k_flash(const __
     const int q0 = (gridDim.x - 1 - blockIdx.x) * Q_ROWS; /* long ones first */
     const int row[2] = { q0 + warp * 16 + r, q0 + warp * 16 + r + 8 };
     const size_t plane = (size_t)c.run->context * HD;
-    const __half *K = c.run->kv + ((size_t)c.layer * 2 * c.n_kv_heads + kv) * plane, *V = K + c.n_kv_heads * plane;
+    const __half *K = c.run->kv + ((size_t)c.layer * 2 * c.n_kv_heads + kv) * plane,
+                 *V = K + c.n_kv_heads * plane;
     uint32_t q[HD / 16][4];
 #pragma unroll
     for (int s = 0; s < HD / 16; s++)
@@ -110,7 +121,8 @@ template <int HD> static __global__ void __launch_bounds__(128) k_flash(const __
         for (int i = 0; i < 2; i++) {
             uint2 u = make_uint2(0, 0);
             if (row[i] < c.tokens)
-                u = *(const uint2 *)(c.q16 + ((size_t)row[i] * c.n_heads + head) * HD + s * 16 + t * 4);
+                u = *(const uint2 *)(c.q16 + ((size_t)row[i] * c.n_heads + head) * HD + s * 16 +
+                                     t * 4);
             q[s][i] = u.x, q[s][i + 2] = u.y;
         }
     float o[HD / 8][4], m[2] = { -INFINITY, -INFINITY }, l[2] = { 0, 0 };
@@ -168,11 +180,13 @@ template <int HD> static __global__ void __launch_bounds__(128) k_flash(const __
 #pragma unroll
         for (int k = 0; k < KV_ROWS / 16; k++) {
             uint32_t a[4] = { pack(s[2 * k][0], s[2 * k][1]), pack(s[2 * k][2], s[2 * k][3]),
-                              pack(s[2 * k + 1][0], s[2 * k + 1][1]), pack(s[2 * k + 1][2], s[2 * k + 1][3]) };
+                              pack(s[2 * k + 1][0], s[2 * k + 1][1]),
+                              pack(s[2 * k + 1][2], s[2 * k + 1][3]) };
 #pragma unroll
             for (int d = 0; d < HD / 16; d++) {
                 uint32_t b[4];
-                load_v(b, vs + (k * 16 + (lane / 8 & 1) * 8 + lane % 8) * (HD + 8) + d * 16 + lane / 16 * 8);
+                load_v(b, vs + (k * 16 + (lane / 8 & 1) * 8 + lane % 8) * (HD + 8) + d * 16 +
+                              lane / 16 * 8);
                 hmma16(o[2 * d], a, b[0], b[1]);
                 hmma16(o[2 * d + 1], a, b[2], b[3]);
             }
@@ -187,16 +201,21 @@ template <int HD> static __global__ void __launch_bounds__(128) k_flash(const __
         float *out = c.out + (size_t)row[i] * c.out_stride + head * HD;
 #pragma unroll
         for (int d = 0; d < HD / 8; d++)
-            *(float2 *)(out + d * 8 + t * 2) = make_float2(o[d][2 * i] / l[i], o[d][2 * i + 1] / l[i]);
+            *(float2 *)(out + d * 8 + t * 2) =
+                make_float2(o[d][2 * i] / l[i], o[d][2 * i + 1] / l[i]);
     }
 }
 
-bool attention_can_prefill(int head_dim) { return head_dim == 64 || head_dim == 128; }
+bool attention_can_prefill(int head_dim)
+{
+    return head_dim == 64 || head_dim == 128;
+}
 
 cudaError_t attention_prefill(const AttentionCall *call, cudaStream_t stream)
 {
     int heads = call->n_heads + 2 * call->n_kv_heads;
-    k_rope<<<div_up((long)call->tokens * heads, 4), 128, 4 * call->head_dim * sizeof(float), stream>>>(*call);
+    k_rope<<<div_up((long)call->tokens * heads, 4), 128, 4 * call->head_dim * sizeof(float),
+             stream>>>(*call);
     dim3 grid(div_up(call->tokens, Q_ROWS), call->n_heads);
     size_t shared = 2 * (size_t)KV_ROWS * (call->head_dim + 8) * sizeof(__half);
     if (call->head_dim == 64)

@@ -1,11 +1,13 @@
 /* The arithmetic of decode attention, alike in both drivers.
  *
- * The positions of a kv head are dealt to a fixed count of slices, in chunks of 64; a task is one (kv head, slice).  A slice is
- * worked off in tiles of eight of its chunks, and the slices are folded in ascending order.  Chunks, tiles and slices depend on
- * absolute positions alone, and what lies beyond a token's own position adds exact zeros: results depend on neither the count
- * of SMs, the tokens beside, nor the length of the cache.
+ * The positions of a kv head are dealt to a fixed count of slices, in chunks of 64; a task is one
+ * (kv head, slice).  A slice is worked off in tiles of eight of its chunks, and the slices are
+ * folded in ascending order.  Chunks, tiles and slices depend on absolute positions alone, and what
+ * lies beyond a token's own position adds exact zeros: results depend on neither the count of SMs,
+ * the tokens beside, nor the length of the cache.
  *
- * 16 warps run a task.  HD: the size of a head, 0: any.  POLL: q, k, v and other slices' results are read until they are no longer EMPTY (persistent.cu). */
+ * 16 warps run a task.  HD: the size of a head, 0: any.  POLL: q, k, v and other slices' results
+ * are read until they are no longer EMPTY (persistent.cu). */
 #ifndef KERNELS_CUDA_ATTENTION_TASK_CUH
 #define KERNELS_CUDA_ATTENTION_TASK_CUH
 
@@ -17,22 +19,23 @@ enum {
     TASK_WARPS = ATTN_THREADS / 32,
     TILE_CHUNKS = 8,
     TILE_POSITIONS = TILE_CHUNKS * ATTN_CHUNK,
-    FOLD = 4,         /* columns (query heads of tokens) that share one read of V */
+    FOLD = 4,           /* columns (query heads of tokens) that share one read of V */
     MAX_POLLS = 4000000 /* seconds: something is broken */
 };
 static const uint32_t EMPTY = 0xffffffffu; /* a NaN that arithmetic does not give */
 
 typedef struct {
-    const float *qkv;   /* [token][stride] */
+    const float *qkv; /* [token][stride] */
     int stride;
     const float *q_norm, *k_norm;
-    __half *K, *V;      /* of the kv head */
+    __half *K, *V; /* of the kv head */
     int head, slice, slices;
     int pos, n;
-    float *partial;     /* [slice][columns][head_dim + 2] of the kv head */
+    float *partial; /* [slice][columns][head_dim + 2] of the kv head */
 } AttentionTask;
 
-/* Chunks are dealt in runs of four, so that a short conversation has one slice and nothing to exchange. */
+/* Chunks are dealt in runs of four, so that a short conversation has one slice and nothing to
+ * exchange. */
 enum { RUN_CHUNKS = 4 };
 
 /* Slices that `chunks` chunks fill. */
@@ -50,14 +53,16 @@ static __host__ __device__ inline int slice_chunk(int slice, int slices, int i)
 
 static __host__ __device__ inline int slice_chunks(int slice, int slices, int chunks)
 {
-    int whole = chunks / (RUN_CHUNKS * slices), rest = chunks - whole * RUN_CHUNKS * slices - slice * RUN_CHUNKS;
+    int whole = chunks / (RUN_CHUNKS * slices),
+        rest = chunks - whole * RUN_CHUNKS * slices - slice * RUN_CHUNKS;
     return whole * RUN_CHUNKS + (rest < 0 ? 0 : rest < RUN_CHUNKS ? rest : RUN_CHUNKS);
 }
 
 /* Floats of shared memory of a task. */
 static __host__ __device__ inline size_t task_floats(int columns, int head_dim)
 {
-    return (size_t)columns * (head_dim + TILE_POSITIONS + 2 + head_dim + 2) + (columns > 1 ? FOLD : 1) * TASK_WARPS * head_dim + 8;
+    return (size_t)columns * (head_dim + TILE_POSITIONS + 2 + head_dim + 2) +
+           (columns > 1 ? FOLD : 1) * TASK_WARPS * head_dim + 8;
 }
 
 static __host__ __device__ inline int lanes_a_position(int head_dim)
@@ -69,7 +74,10 @@ static __host__ __device__ inline int lanes_a_position(int head_dim)
 }
 
 #ifdef __CUDACC__
-static __device__ __forceinline__ void task_sync(void) { asm volatile("bar.sync 1,%0;" ::"r"((int)ATTN_THREADS) : "memory"); }
+static __device__ __forceinline__ void task_sync(void)
+{
+    asm volatile("bar.sync 1,%0;" ::"r"((int)ATTN_THREADS) : "memory");
+}
 
 static __device__ __forceinline__ float load_relaxed(const float *p)
 {
@@ -78,10 +86,14 @@ static __device__ __forceinline__ float load_relaxed(const float *p)
     return v;
 }
 
-static __device__ __forceinline__ bool is_empty(float v) { return __float_as_uint(v) == EMPTY; }
+static __device__ __forceinline__ bool is_empty(float v)
+{
+    return __float_as_uint(v) == EMPTY;
+}
 
 /* N floats, `step` apart, of which the first `n` are wanted. */
-template <bool POLL, int N> static __device__ __forceinline__ void fetch(float v[N], const float *p, size_t step, int n)
+template <bool POLL, int N>
+static __device__ __forceinline__ void fetch(float v[N], const float *p, size_t step, int n)
 {
 #pragma unroll
     for (int i = 0; i < N; i++)
@@ -103,12 +115,13 @@ template <bool POLL, int N> static __device__ __forceinline__ void fetch(float v
 
 /* One warp: a head's vector out of qkv, normed and rotated, times `scale`, into dst (shared). */
 template <bool POLL, int HD>
-static __device__ void load_head(const AttentionCall &c, const float *src, const float *norm, int pos, float scale, float *dst,
-                                 int lane)
+static __device__ void load_head(const AttentionCall &c, const float *src, const float *norm,
+                                 int pos, float scale, float *dst, int lane)
 {
     const int half = c.rope_dims / 2, hd = HD ? HD : c.head_dim;
     float2 first = lane < half ? __ldg(c.rope + (size_t)pos * half + lane) : make_float2(1, 0);
-    float2 second = lane + 32 < half ? __ldg(c.rope + (size_t)pos * half + lane + 32) : make_float2(1, 0);
+    float2 second =
+        lane + 32 < half ? __ldg(c.rope + (size_t)pos * half + lane + 32) : make_float2(1, 0);
     float ss = 0;
     for (int d0 = 0; d0 < hd; d0 += 128) {
         float v[4];
@@ -128,7 +141,9 @@ static __device__ void load_head(const AttentionCall &c, const float *src, const
     __syncwarp();
     for (int i = lane; i < half; i += 32) {
         int a = c.interleaved ? 2 * i : i, b = c.interleaved ? 2 * i + 1 : i + half;
-        float2 cs = i == lane ? first : i == lane + 32 ? second : __ldg(c.rope + (size_t)pos * half + i);
+        float2 cs = i == lane        ? first
+                    : i == lane + 32 ? second
+                                     : __ldg(c.rope + (size_t)pos * half + i);
         float x = dst[a], y = dst[b];
         dst[a] = __fmaf_rn(x, cs.x, -__fmul_rn(y, cs.y));
         dst[b] = __fmaf_rn(y, cs.x, __fmul_rn(x, cs.y));
@@ -141,23 +156,28 @@ static __device__ void load_head(const AttentionCall &c, const float *src, const
     }
 }
 
-/* q of all columns into shared memory; k and v of the new positions that lie in this slice into the cache. */
+/* q of all columns into shared memory; k and v of the new positions that lie in this slice into the
+ * cache. */
 template <bool POLL, int HD>
-static __device__ void take_heads(const AttentionCall &c, const AttentionTask &t, float *q, float *tmp, int columns)
+static __device__ void take_heads(const AttentionCall &c, const AttentionTask &t, float *q,
+                                  float *tmp, int columns)
 {
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim, group = c.n_heads / c.n_kv_heads;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim,
+              group = c.n_heads / c.n_kv_heads;
     const float scale = rsqrtf((float)hd);
     for (int u = warp; u < columns + 2 * t.n; u += TASK_WARPS) {
         if (u < columns) {
             int token = u / group;
-            load_head<POLL, HD>(c, t.qkv + (size_t)token * t.stride + (t.head * group + u % group) * hd, t.q_norm, t.pos + token,
-                            scale, q + u * hd, lane);
+            load_head<POLL, HD>(
+                c, t.qkv + (size_t)token * t.stride + (t.head * group + u % group) * hd, t.q_norm,
+                t.pos + token, scale, q + u * hd, lane);
             continue;
         }
         int token = (u - columns) / 2, p = t.pos + token;
         if (p / (ATTN_CHUNK * RUN_CHUNKS) % t.slices != t.slice)
             continue;
-        const float *k = t.qkv + (size_t)token * t.stride + (c.n_heads + t.head) * hd, *v = k + c.n_kv_heads * hd;
+        const float *k = t.qkv + (size_t)token * t.stride + (c.n_heads + t.head) * hd,
+                    *v = k + c.n_kv_heads * hd;
         if ((u - columns) % 2 == 0) {
             load_head<POLL, HD>(c, k, t.k_norm, p, 1.f, tmp + warp * hd, lane);
             for (int d = lane; d < hd; d += 32)
@@ -189,18 +209,22 @@ static __device__ __forceinline__ void half8(uint4 u, float f[8])
 /* Where position i of a tile lies in the sequence. */
 static __device__ __forceinline__ int tile_position(const AttentionTask &t, int tile, int i)
 {
-    return slice_chunk(t.slice, t.slices, tile * TILE_CHUNKS + i / ATTN_CHUNK) * ATTN_CHUNK + i % ATTN_CHUNK;
+    return slice_chunk(t.slice, t.slices, tile * TILE_CHUNKS + i / ATTN_CHUNK) * ATTN_CHUNK +
+           i % ATTN_CHUNK;
 }
 
 /* s[j][i]: q_j . k_i for the tile's positions, or -inf where token j may not look. */
 template <int HD>
-static __device__ void scores(const AttentionCall &c, const AttentionTask &t, const float *q, float *s, int tile, int total,
-                              int columns)
+static __device__ void scores(const AttentionCall &c, const AttentionTask &t, const float *q,
+                              float *s, int tile, int total, int columns)
 {
     enum { SIDE_BY_SIDE = 4 };
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim, lpp = lanes_a_position(hd);
-    const int l = lane % lpp, step = TASK_WARPS * (32 / lpp), end = t.pos + t.n, group = c.n_heads / c.n_kv_heads;
-    for (int i0 = warp * (32 / lpp) + lane / lpp; i0 - lane / lpp < total; i0 += SIDE_BY_SIDE * step) {
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim,
+              lpp = lanes_a_position(hd);
+    const int l = lane % lpp, step = TASK_WARPS * (32 / lpp), end = t.pos + t.n,
+              group = c.n_heads / c.n_kv_heads;
+    for (int i0 = warp * (32 / lpp) + lane / lpp; i0 - lane / lpp < total;
+         i0 += SIDE_BY_SIDE * step) {
         uint4 raw[SIDE_BY_SIDE][2];
 #pragma unroll
         for (int u = 0; u < SIDE_BY_SIDE; u++) {
@@ -208,7 +232,9 @@ static __device__ void scores(const AttentionCall &c, const AttentionTask &t, co
 #pragma unroll
             for (int v = 0; v < 2; v++) {
                 int d = (v * lpp + l) * 8;
-                raw[u][v] = i < total && p < end && d < hd ? *(const uint4 *)(t.K + (size_t)p * hd + d) : make_uint4(0, 0, 0, 0);
+                raw[u][v] = i < total && p < end && d < hd
+                                ? *(const uint4 *)(t.K + (size_t)p * hd + d)
+                                : make_uint4(0, 0, 0, 0);
             }
         }
 #pragma unroll
@@ -264,7 +290,8 @@ static __device__ void soften(float *s, float2 *ml, int total, int columns)
 }
 
 /* (m, l, y) takes in (m2, l2, y2). */
-static __device__ __forceinline__ void merge(float &m, float &l, float &y, float m2, float l2, float y2)
+static __device__ __forceinline__ void merge(float &m, float &l, float &y, float m2, float l2,
+                                             float y2)
 {
     if (m2 == -INFINITY)
         return;
@@ -276,12 +303,15 @@ static __device__ __forceinline__ void merge(float &m, float &l, float &y, float
 
 /* run[j] takes in weights . V of a tile, for COLUMNS columns from j0 on. */
 template <int COLUMNS, int HD>
-static __device__ void weigh(const AttentionCall &c, const AttentionTask &t, const float *s, const float2 *ml, int tile, int total,
-                             int j0, int columns, float *sums, float *run)
+static __device__ void weigh(const AttentionCall &c, const AttentionTask &t, const float *s,
+                             const float2 *ml, int tile, int total, int j0, int columns,
+                             float *sums, float *run)
 {
     enum { SIDE_BY_SIDE = 4 };
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim, width = 2 * lanes_a_position(hd);
-    const int v = lane % width, per_warp = 32 / width, step = TASK_WARPS * per_warp, end = t.pos + t.n;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim,
+              width = 2 * lanes_a_position(hd);
+    const int v = lane % width, per_warp = 32 / width, step = TASK_WARPS * per_warp,
+              end = t.pos + t.n;
     float acc[COLUMNS][8];
 #pragma unroll
     for (int j = 0; j < COLUMNS; j++)
@@ -293,7 +323,9 @@ static __device__ void weigh(const AttentionCall &c, const AttentionTask &t, con
 #pragma unroll
         for (int u = 0; u < SIDE_BY_SIDE; u++) {
             int i = i0 + u * step, p = tile_position(t, tile, i);
-            raw[u] = i < total && p < end && v * 8 < hd ? *(const uint4 *)(t.V + (size_t)p * hd + v * 8) : make_uint4(0, 0, 0, 0);
+            raw[u] = i < total && p < end && v * 8 < hd
+                         ? *(const uint4 *)(t.V + (size_t)p * hd + v * 8)
+                         : make_uint4(0, 0, 0, 0);
         }
 #pragma unroll
         for (int u = 0; u < SIDE_BY_SIDE; u++) {
@@ -342,10 +374,13 @@ static __device__ void weigh(const AttentionCall &c, const AttentionTask &t, con
     }
 }
 
-/* All of a task: leaves greatest score, sum and weighted sum of V of each column in run (shared), and returns it. */
-template <bool POLL, int HD> static __device__ const float *attend(const AttentionCall &c, const AttentionTask &t, float *shared)
+/* All of a task: leaves greatest score, sum and weighted sum of V of each column in run (shared),
+ * and returns it. */
+template <bool POLL, int HD>
+static __device__ const float *attend(const AttentionCall &c, const AttentionTask &t, float *shared)
 {
-    const int hd = HD ? HD : c.head_dim, columns = t.n * (c.n_heads / c.n_kv_heads), chunks = div_up(t.pos + t.n, ATTN_CHUNK);
+    const int hd = HD ? HD : c.head_dim, columns = t.n * (c.n_heads / c.n_kv_heads),
+              chunks = div_up(t.pos + t.n, ATTN_CHUNK);
     float *q = shared, *s = q + columns * hd, *run = s + columns * TILE_POSITIONS;
     float2 *ml = (float2 *)(run + (columns * (hd + 2) + 1) / 2 * 2);
     float *sums = (float *)(ml + columns);
@@ -371,9 +406,11 @@ template <bool POLL, int HD> static __device__ const float *attend(const Attenti
     return run;
 }
 
-/* The head's result of column j, dimension d: its slices in ascending order.  own: slice 0's, or NULL: read it too. */
+/* The head's result of column j, dimension d: its slices in ascending order.  own: slice 0's, or
+ * NULL: read it too. */
 template <bool POLL>
-static __device__ float fold_slices(const float *own, const float *partial, int columns, int slices, int hd, int j, int d)
+static __device__ float fold_slices(const float *own, const float *partial, int columns, int slices,
+                                    int hd, int j, int d)
 {
     enum { SIDE_BY_SIDE = 4 };
     const size_t step = (size_t)columns * (hd + 2);

@@ -1,7 +1,8 @@
 /* The cuda backend: opening the device, timelines, and the verbs of the seam.
  *
- * Steps run one token ahead: when step() hands out a token, the device already evaluates it and picks the next.  What ran
- * ahead counts only when the next step() asks for the same; feed(), rewind() and logits() forget it. */
+ * Steps run one token ahead: when step() hands out a token, the device already evaluates it and
+ * picks the next.  What ran ahead counts only when the next step() asks for the same; feed(),
+ * rewind() and logits() forget it. */
 #include "kernels/cuda/load.cuh"
 #include "kernels/sample.h"
 
@@ -14,26 +15,35 @@ typedef struct {
     Timeline base;
     __half *kv;
     int context, length;
-    int32_t *history;   /* [context + 1]: evaluated tokens, then the pending one */
-    bool pending;       /* history[length] was sampled but not evaluated */
-    bool ahead;         /* the device has evaluated the pending token and picked the next by ahead_spec */
+    int32_t *history; /* [context + 1]: evaluated tokens, then the pending one */
+    bool pending;     /* history[length] was sampled but not evaluated */
+    bool ahead; /* the device has evaluated the pending token and picked the next by ahead_spec */
     SampleSpec ahead_spec;
-    int n_dev_history;  /* how many of history are in dev_history */
+    int n_dev_history;    /* how many of history are in dev_history */
     int32_t *dev_history; /* [context + 1] */
-    int n_logits;       /* rows that logits() gives; 0: none */
-    bool in_all;        /* they lie in all, else in the model's one row */
-    float *all;         /* WANT_ALL: [n][n_vocab] on the device */
+    int n_logits;         /* rows that logits() gives; 0: none */
+    bool in_all;          /* they lie in all, else in the model's one row */
+    float *all;           /* WANT_ALL: [n][n_vocab] on the device */
     size_t all_rows;
     float *host_logits; /* sampling on the host: pinned */
     SampleScratch scratch;
-    int32_t *dev_ids;   /* [PREFILL_TOKENS] */
+    int32_t *dev_ids; /* [PREFILL_TOKENS] */
 } CudaTimeline;
 
-static CudaTimeline *timeline_of(Timeline *t) { return (CudaTimeline *)t; }
-static CudaLoaded *loaded_of(const CudaTimeline *t) { return (CudaLoaded *)t->base.loaded; }
-static CudaBackend *device_of(const CudaTimeline *t) { return (CudaBackend *)t->base.loaded->backend; }
+static CudaTimeline *timeline_of(Timeline *t)
+{
+    return (CudaTimeline *)t;
+}
+static CudaLoaded *loaded_of(const CudaTimeline *t)
+{
+    return (CudaLoaded *)t->base.loaded;
+}
+static CudaBackend *device_of(const CudaTimeline *t)
+{
+    return (CudaBackend *)t->base.loaded->backend;
+}
 
-/* ---- the device --------------------------------------------------------------------------------------------------- */
+/* ---- the device ---- */
 
 static KStatus backend_open(const BackendOptions *options, Backend **out, const char **why)
 {
@@ -46,11 +56,12 @@ static KStatus backend_open(const BackendOptions *options, Backend **out, const 
         if (driver == 0)
             *why = "no NVIDIA driver";
         else if (e == cudaErrorInsufficientDriver) {
-            snprintf(text, sizeof text, "the driver knows CUDA %d.%d, this program needs %d.%d", driver / 1000,
-                     driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+            snprintf(text, sizeof text, "the driver knows CUDA %d.%d, this program needs %d.%d",
+                     driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
             *why = text;
         } else
-            *why = e == cudaSuccess || e == cudaErrorNoDevice ? "no NVIDIA GPU" : cudaGetErrorString(e);
+            *why = e == cudaSuccess || e == cudaErrorNoDevice ? "no NVIDIA GPU"
+                                                              : cudaGetErrorString(e);
         return KS_UNSUPPORTED;
     }
     CudaBackend *b = (CudaBackend *)calloc(1, sizeof *b);
@@ -61,7 +72,9 @@ static KStatus backend_open(const BackendOptions *options, Backend **out, const 
     b->memory_budget = options ? options->memory_budget : 0;
     b->tap = options && options->tap;
     const char *asked = options && options->isa ? options->isa : "auto";
-    b->driver = strcmp(asked, "graph") == 0 ? DRIVER_GRAPH : strcmp(asked, "persistent") == 0 ? DRIVER_PERSISTENT : DRIVER_AUTO;
+    b->driver = strcmp(asked, "graph") == 0        ? DRIVER_GRAPH
+                : strcmp(asked, "persistent") == 0 ? DRIVER_PERSISTENT
+                                                   : DRIVER_AUTO;
     e = cudaSetDevice(b->device);
     if (e == cudaSuccess)
         e = cudaGetDeviceProperties(&b->prop, b->device);
@@ -94,14 +107,20 @@ static void backend_close(Backend *backend)
 static void describe(const Backend *backend, char *out, size_t size)
 {
     const CudaBackend *b = (const CudaBackend *)backend;
-    snprintf(out, size, "%s, sm_%d%d, %d SMs, %s", b->prop.name, b->prop.major, b->prop.minor, b->n_sms,
-             b->persistent ? "persistent" : "graph");
+    snprintf(out, size, "%s, sm_%d%d, %d SMs, %s", b->prop.name, b->prop.major, b->prop.minor,
+             b->n_sms, b->persistent ? "persistent" : "graph");
 }
 
-static const KFault *fault(const Backend *backend) { return &((const CudaBackend *)backend)->fault; }
-static size_t weight_bytes(const Loaded *loaded) { return ((const CudaLoaded *)loaded)->arena.bytes; }
+static const KFault *fault(const Backend *backend)
+{
+    return &((const CudaBackend *)backend)->fault;
+}
+static size_t weight_bytes(const Loaded *loaded)
+{
+    return ((const CudaLoaded *)loaded)->arena.bytes;
+}
 
-/* ---- timelines ------------------------------------------------------------------------------------------------------ */
+/* ---- timelines ---- */
 
 static void timeline_close(Timeline *base)
 {
@@ -132,9 +151,12 @@ static KStatus timeline_open(Loaded *loaded, int context, Timeline **out)
     t->base.ops = loaded->ops, t->base.loaded = loaded, t->context = context;
     size_t bytes = cuda_kv_bytes(loaded, context);
     t->history = (int32_t *)malloc(((size_t)context + 1) * sizeof *t->history);
-    t->scratch.candidate = (SampleCandidate *)malloc((size_t)m->shape.n_vocab * sizeof *t->scratch.candidate);
+    t->scratch.candidate =
+        (SampleCandidate *)malloc((size_t)m->shape.n_vocab * sizeof *t->scratch.candidate);
     t->scratch.count = (int32_t *)calloc((size_t)m->shape.n_vocab, sizeof *t->scratch.count);
-    cudaError_t e = t->history && t->scratch.candidate && t->scratch.count ? cudaSuccess : cudaErrorMemoryAllocation;
+    cudaError_t e = t->history && t->scratch.candidate && t->scratch.count
+                        ? cudaSuccess
+                        : cudaErrorMemoryAllocation;
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&t->kv, bytes);
     if (e == cudaSuccess) /* stale bits times a weight of zero must stay zero */
@@ -144,7 +166,8 @@ static KStatus timeline_open(Loaded *loaded, int context, Timeline **out)
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&t->dev_history, ((size_t)context + 1) * sizeof(int32_t));
     if (e == cudaSuccess)
-        e = cudaHostAlloc((void **)&t->host_logits, (size_t)m->shape.n_vocab * sizeof(float), cudaHostAllocDefault);
+        e = cudaHostAlloc((void **)&t->host_logits, (size_t)m->shape.n_vocab * sizeof(float),
+                          cudaHostAllocDefault);
     if (e != cudaSuccess) {
         timeline_close(&t->base);
         return cuda_status(b, e, "reserving the KV cache");
@@ -159,7 +182,10 @@ static size_t planes(const CudaTimeline *t)
     return (size_t)s->n_layers * 2 * s->n_kv_heads;
 }
 
-static size_t position_bytes(const CudaTimeline *t) { return (size_t)loaded_of(t)->shape.head_dim * sizeof(__half); }
+static size_t position_bytes(const CudaTimeline *t)
+{
+    return (size_t)loaded_of(t)->shape.head_dim * sizeof(__half);
+}
 
 static KStatus timeline_fork(Timeline *base, int keep, Timeline **out)
 {
@@ -175,8 +201,8 @@ static KStatus timeline_fork(Timeline *base, int keep, Timeline **out)
     if (!keep)
         return KS_OK;
     size_t pitch = (size_t)t->context * position_bytes(t);
-    cudaError_t e = cudaMemcpy2DAsync(n->kv, pitch, t->kv, pitch, (size_t)keep * position_bytes(t), planes(t),
-                                      cudaMemcpyDeviceToDevice, device_of(t)->stream);
+    cudaError_t e = cudaMemcpy2DAsync(n->kv, pitch, t->kv, pitch, (size_t)keep * position_bytes(t),
+                                      planes(t), cudaMemcpyDeviceToDevice, device_of(t)->stream);
     return cuda_status(device_of(t), e, "copying the KV cache");
 }
 
@@ -193,8 +219,15 @@ static KStatus rewind_to(Timeline *base, int keep)
     return KS_OK;
 }
 
-static int length(const Timeline *base) { return ((const CudaTimeline *)base)->length; }
-static size_t saved_bytes(const Timeline *base, int n) { const CudaTimeline *t = (const CudaTimeline *)base; return planes(t) * n * position_bytes(t); }
+static int length(const Timeline *base)
+{
+    return ((const CudaTimeline *)base)->length;
+}
+static size_t saved_bytes(const Timeline *base, int n)
+{
+    const CudaTimeline *t = (const CudaTimeline *)base;
+    return planes(t) * n * position_bytes(t);
+}
 
 static KStatus save(Timeline *base, int from, int n, void *out)
 {
@@ -202,9 +235,10 @@ static KStatus save(Timeline *base, int from, int n, void *out)
     if (from < 0 || n < 0 || from + n > t->length)
         return KS_RANGE;
     size_t row = position_bytes(t);
-    cudaError_t e = n ? cudaMemcpy2DAsync(out, n * row, (char *)t->kv + from * row, t->context * row, n * row, planes(t),
-                                          cudaMemcpyDeviceToHost, device_of(t)->stream)
-                      : cudaSuccess;
+    cudaError_t e =
+        n ? cudaMemcpy2DAsync(out, n * row, (char *)t->kv + from * row, t->context * row, n * row,
+                              planes(t), cudaMemcpyDeviceToHost, device_of(t)->stream)
+          : cudaSuccess;
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(device_of(t)->stream);
     return cuda_status(device_of(t), e, "saving the KV cache");
@@ -218,9 +252,10 @@ static KStatus restore(Timeline *base, int from, int n, const int32_t *ids, cons
     if (from + n > t->context)
         return KS_CONTEXT;
     size_t row = position_bytes(t);
-    cudaError_t e = n ? cudaMemcpy2DAsync((char *)t->kv + from * row, t->context * row, in, n * row, n * row, planes(t),
-                                          cudaMemcpyHostToDevice, device_of(t)->stream)
-                      : cudaSuccess;
+    cudaError_t e =
+        n ? cudaMemcpy2DAsync((char *)t->kv + from * row, t->context * row, in, n * row, n * row,
+                              planes(t), cudaMemcpyHostToDevice, device_of(t)->stream)
+          : cudaSuccess;
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(device_of(t)->stream);
     if (e != cudaSuccess)
@@ -232,7 +267,7 @@ static KStatus restore(Timeline *base, int from, int n, const int32_t *ids, cons
     return KS_OK;
 }
 
-/* ---- evaluation ------------------------------------------------------------------------------------------------------ */
+/* ---- evaluation ---- */
 
 static cudaError_t set_run(CudaTimeline *t, const int32_t *ids, int pos, int n)
 {
@@ -259,7 +294,8 @@ static KStatus finish(CudaTimeline *t, const char *what)
 {
     CudaBackend *b = device_of(t);
     int layer = INT_MAX;
-    cudaError_t e = cudaMemcpyAsync(&layer, &loaded_of(t)->run->nan_layer, sizeof layer, cudaMemcpyDeviceToHost, b->stream);
+    cudaError_t e = cudaMemcpyAsync(&layer, &loaded_of(t)->run->nan_layer, sizeof layer,
+                                    cudaMemcpyDeviceToHost, b->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(b->stream);
     if (e != cudaSuccess)
@@ -272,7 +308,8 @@ static cudaError_t feed_batch(CudaTimeline *t, const int32_t *ids, int n, bool p
     CudaLoaded *m = loaded_of(t);
     cudaError_t e = set_run(t, ids, t->length, n);
     if (e == cudaSuccess && prefill)
-        e = cudaMemcpyAsync(t->dev_ids, ids, (size_t)n * sizeof *ids, cudaMemcpyHostToDevice, device_of(t)->stream);
+        e = cudaMemcpyAsync(t->dev_ids, ids, (size_t)n * sizeof *ids, cudaMemcpyHostToDevice,
+                            device_of(t)->stream);
     if (e == cudaSuccess)
         e = prefill ? forward_prefill(m, t->dev_ids, n) : forward_core(m, n);
     return e;
@@ -315,13 +352,15 @@ static KStatus feed(Timeline *base, const int32_t *ids, int n, Want want, const 
         if (call && call->cancel && call->cancel->load())
             return KS_CANCELLED;
         bool prefill = m->can_prefill && n - done >= PREFILL_FROM;
-        int most = prefill ? PREFILL_TOKENS : m->decode_tokens, k = n - done < most ? n - done : most;
+        int most = prefill ? PREFILL_TOKENS : m->decode_tokens,
+            k = n - done < most ? n - done : most;
         cudaError_t e = feed_batch(t, ids + done, k, prefill);
         if (e == cudaSuccess && want == WANT_ALL)
             e = forward_head(m, 0, k, t->all + (size_t)done * m->shape.n_vocab);
         else if (e == cudaSuccess && want == WANT_LAST && done + k == n)
             e = forward_head(m, k - 1, 1, m->logits);
-        s = e == cudaSuccess ? finish(t, "reading the prompt") : cuda_status(b, e, "reading the prompt");
+        s = e == cudaSuccess ? finish(t, "reading the prompt")
+                             : cuda_status(b, e, "reading the prompt");
         if (s != KS_OK)
             return s;
         memcpy(t->history + t->length, ids + done, (size_t)k * sizeof *ids);
@@ -343,8 +382,8 @@ static cudaError_t launch_eval(CudaTimeline *t, int pos)
     return e == cudaSuccess ? cudaGraphLaunch(loaded_of(t)->eval, device_of(t)->stream) : e;
 }
 
-/* The model's row of logits belongs to whoever ran last.  Makes it this timeline's again, by evaluating the last token once
- * more where another timeline ran, or where this one ran ahead. */
+/* The model's row of logits belongs to whoever ran last.  Makes it this timeline's again, by
+ * evaluating the last token once more where another timeline ran, or where this one ran ahead. */
 static cudaError_t regain_logits(CudaTimeline *t)
 {
     if (t->in_all || (loaded_of(t)->owner == t && !t->ahead))
@@ -358,8 +397,8 @@ static cudaError_t last_row(CudaTimeline *t)
 {
     CudaLoaded *m = loaded_of(t);
     size_t n = m->shape.n_vocab;
-    cudaError_t e = cudaMemcpyAsync(m->logits, t->all + (t->n_logits - 1) * n, n * sizeof(float), cudaMemcpyDeviceToDevice,
-                                    device_of(t)->stream);
+    cudaError_t e = cudaMemcpyAsync(m->logits, t->all + (t->n_logits - 1) * n, n * sizeof(float),
+                                    cudaMemcpyDeviceToDevice, device_of(t)->stream);
     if (e == cudaSuccess)
         e = set_run(t, t->history + t->length - 1, t->length - 1, 1);
     t->in_all = false;
@@ -367,7 +406,10 @@ static cudaError_t last_row(CudaTimeline *t)
     return e;
 }
 
-static bool is_plain_greedy(const SampleSpec *spec) { return spec->temperature <= 0 && !sample_has_penalty(spec); }
+static bool is_plain_greedy(const SampleSpec *spec)
+{
+    return spec->temperature <= 0 && !sample_has_penalty(spec);
+}
 
 /* Starts picking from the model's logits; n_history tokens are before the new one. */
 static cudaError_t launch_pick(CudaTimeline *t, const SampleSpec *spec, int n_history)
@@ -379,12 +421,12 @@ static cudaError_t launch_pick(CudaTimeline *t, const SampleSpec *spec, int n_hi
     cudaError_t e = cudaSuccess;
     if (sample_has_penalty(spec) && t->n_dev_history < n_history) {
         size_t n = (size_t)(n_history - t->n_dev_history);
-        e = cudaMemcpyAsync(t->dev_history + t->n_dev_history, t->history + t->n_dev_history, n * sizeof(int32_t),
-                            cudaMemcpyHostToDevice, stream);
+        e = cudaMemcpyAsync(t->dev_history + t->n_dev_history, t->history + t->n_dev_history,
+                            n * sizeof(int32_t), cudaMemcpyHostToDevice, stream);
         t->n_dev_history = n_history;
     }
-    SampleCall call = { m->logits, m->shape.n_tokens, t->dev_history, n_history, *spec, m->count, m->penalised, m->run,
-                        m->dev_result };
+    SampleCall call = { m->logits, m->shape.n_tokens, t->dev_history, n_history,    *spec,
+                        m->count,  m->penalised,      m->run,         m->dev_result };
     return e == cudaSuccess ? sample_launch(&call, stream) : e;
 }
 
@@ -393,13 +435,15 @@ static KStatus pick_on_host(CudaTimeline *t, const SampleSpec *spec, int32_t *id
 {
     CudaLoaded *m = loaded_of(t);
     CudaBackend *b = device_of(t);
-    cudaError_t e = cudaMemcpyAsync(t->host_logits, m->logits, (size_t)m->shape.n_tokens * sizeof(float),
-                                    cudaMemcpyDeviceToHost, b->stream);
+    cudaError_t e =
+        cudaMemcpyAsync(t->host_logits, m->logits, (size_t)m->shape.n_tokens * sizeof(float),
+                        cudaMemcpyDeviceToHost, b->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(b->stream);
     if (e != cudaSuccess)
         return cuda_status(b, e, "decoding");
-    *id = sample_pick(t->host_logits, m->shape.n_tokens, t->history, t->length, spec, (uint64_t)t->length, &t->scratch);
+    *id = sample_pick(t->host_logits, m->shape.n_tokens, t->history, t->length, spec,
+                      (uint64_t)t->length, &t->scratch);
     return *id < 0 ? nan_fault(t, -1) : KS_OK;
 }
 
@@ -423,9 +467,11 @@ static KStatus pick(CudaTimeline *t, const SampleSpec *spec, bool picked, int32_
 
 static bool same_spec(const SampleSpec *a, const SampleSpec *b)
 {
-    return a->temperature == b->temperature && a->top_k == b->top_k && a->top_p == b->top_p && a->min_p == b->min_p &&
-           a->repeat_penalty == b->repeat_penalty && a->frequency_penalty == b->frequency_penalty &&
-           a->presence_penalty == b->presence_penalty && a->repeat_window == b->repeat_window && a->seed == b->seed;
+    return a->temperature == b->temperature && a->top_k == b->top_k && a->top_p == b->top_p &&
+           a->min_p == b->min_p && a->repeat_penalty == b->repeat_penalty &&
+           a->frequency_penalty == b->frequency_penalty &&
+           a->presence_penalty == b->presence_penalty && a->repeat_window == b->repeat_window &&
+           a->seed == b->seed;
 }
 
 static bool is_end(const SampleSpec *spec, int32_t id)
@@ -436,7 +482,8 @@ static bool is_end(const SampleSpec *spec, int32_t id)
     return false;
 }
 
-/* Goes on with the pending token before the next step asks: run->ids and run->pos stand for it already. */
+/* Goes on with the pending token before the next step asks: run->ids and run->pos stand for it
+ * already. */
 static cudaError_t run_ahead(CudaTimeline *t, const SampleSpec *spec)
 {
     cudaError_t e = cudaGraphLaunch(loaded_of(t)->eval, device_of(t)->stream);
@@ -474,12 +521,14 @@ static KStatus step_once(CudaTimeline *t, const SampleSpec *spec, int32_t *id)
         return s;
     t->history[t->length] = *id;
     t->pending = true;
-    if (evaluated && m->result->id == *id && sample_on_device(spec) && t->length + 1 < t->context && !is_end(spec, *id))
+    if (evaluated && m->result->id == *id && sample_on_device(spec) && t->length + 1 < t->context &&
+        !is_end(spec, *id))
         return cuda_status(device_of(t), run_ahead(t, spec), "decoding");
     return KS_OK;
 }
 
-static KStatus step(Timeline *base, const SampleSpec *spec, int max, int32_t *ids, int *n, const KCall *call)
+static KStatus step(Timeline *base, const SampleSpec *spec, int max, int32_t *ids, int *n,
+                    const KCall *call)
 {
     CudaTimeline *t = timeline_of(base);
     *n = 0;
@@ -507,8 +556,8 @@ static KStatus logits(Timeline *base, float *out)
     if (e != cudaSuccess)
         return cuda_status(b, e, "reading logits");
     const float *src = t->in_all ? t->all : m->logits;
-    e = cudaMemcpyAsync(out, src, (size_t)t->n_logits * s->n_vocab * sizeof(float), cudaMemcpyDeviceToHost,
-                                    b->stream);
+    e = cudaMemcpyAsync(out, src, (size_t)t->n_logits * s->n_vocab * sizeof(float),
+                        cudaMemcpyDeviceToHost, b->stream);
     if (e == cudaSuccess)
         e = cudaStreamSynchronize(b->stream);
     for (int r = 0; r < t->n_logits; r++)
@@ -526,11 +575,14 @@ static KStatus tap(Timeline *base, int layer, TapPoint point, float *out)
     size_t n = m->shape.hidden;
     cudaError_t e = cudaStreamSynchronize(device_of(t)->stream);
     if (e == cudaSuccess)
-        e = cudaMemcpy(out, m->taps + ((size_t)layer * 4 + point) * n, n * sizeof(float), cudaMemcpyDeviceToHost);
+        e = cudaMemcpy(out, m->taps + ((size_t)layer * 4 + point) * n, n * sizeof(float),
+                       cudaMemcpyDeviceToHost);
     return cuda_status(device_of(t), e, "reading activations");
 }
 
 extern "C" const BackendOps backend_cuda = {
-    "cuda", backend_open, backend_close, describe, cuda_load, cuda_unload, weight_bytes, cuda_kv_bytes, timeline_open,
-    timeline_fork, timeline_close, feed, step, logits, rewind_to, length, saved_bytes, save, restore, tap, fault,
+    "cuda",       backend_open,  backend_close, describe,      cuda_load,      cuda_unload,
+    weight_bytes, cuda_kv_bytes, timeline_open, timeline_fork, timeline_close, feed,
+    step,         logits,        rewind_to,     length,        saved_bytes,    save,
+    restore,      tap,           fault,
 };

@@ -1,8 +1,9 @@
 /* What the CUDA files share: the device's view of a model, sizes of tiles, and small helpers.
  *
- * Four-bit weights lie in blocks of 16 rows x 128 columns (Q4_BLOCK): 1024 bytes of nibbles in the order in which a warp's
- * lanes feed mma.m16n8k32, then the scales of each group for the rows r and r + 8 side by side, then zeros or minima.
- * Columns are sorted by group (act-order is folded in here), padded to a multiple of 128 with columns that meet x = 0. */
+ * Four-bit weights lie in blocks of 16 rows x 128 columns (Q4_BLOCK): 1024 bytes of nibbles in the
+ * order in which a warp's lanes feed mma.m16n8k32, then the scales of each group for the rows r and
+ * r + 8 side by side, then zeros or minima. Columns are sorted by group (act-order is folded in
+ * here), padded to a multiple of 128 with columns that meet x = 0. */
 #ifndef KERNELS_CUDA_COMMON_CUH
 #define KERNELS_CUDA_COMMON_CUH
 
@@ -15,14 +16,14 @@
 
 enum {
     TILE_ROWS = 16,
-    BLOCK_COLS = 128,       /* columns of a block; one scale of x each */
-    NIBBLE_BYTES = 1024,    /* of a block */
-    DECODE_TOKENS = 4,      /* at once: two columns of an mma each */
+    BLOCK_COLS = 128,    /* columns of a block; one scale of x each */
+    NIBBLE_BYTES = 1024, /* of a block */
+    DECODE_TOKENS = 4,   /* at once: two columns of an mma each */
     LINEAR_WARPS = 8,
     LINEAR_THREADS = LINEAR_WARPS * 32,
-    ATTN_CHUNK = 64,        /* positions; fixed, so that rounding depends on nothing else */
+    ATTN_CHUNK = 64, /* positions; fixed, so that rounding depends on nothing else */
     ATTN_THREADS = 512,
-    PREFILL_TOKENS = 512    /* at once */
+    PREFILL_TOKENS = 512 /* at once */
 };
 
 typedef enum { ZERO_EIGHT, ZERO_BYTE, ZERO_MIN } ZeroKind;
@@ -33,14 +34,14 @@ typedef struct {
     /* 4-bit */
     const uint8_t *blocks; /* [tiles][k_blocks][block_bytes]; NULL when dense */
     int tiles, k_blocks, block_bytes;
-    int group;             /* columns a scale: 16, 32, 64 or 128 */
+    int group; /* columns a scale: 16, 32, 64 or 128 */
     ZeroKind zero;
-    const int *perm;       /* [k_blocks * 128]: column of x, or -1; NULL: as it is */
+    const int *perm; /* [k_blocks * 128]: column of x, or -1; NULL: as it is */
     /* dense */
     DType dtype;
-    const void *dense;     /* rows of n_in; Q8_0: int8 rows */
+    const void *dense;      /* rows of n_in; Q8_0: int8 rows */
     const __half *q8_scale; /* Q8_0: [n_out][n_in / 32] */
-    const float *bias;     /* NULL: none */
+    const float *bias;      /* NULL: none */
 } DevLinear;
 
 typedef struct {
@@ -50,15 +51,18 @@ typedef struct {
 
 /* Varying data of a launch: in device memory, so that a captured graph is never patched. */
 typedef struct {
-    __half *kv;            /* of the timeline: [layer][K, V][kv head][context][head_dim] */
+    __half *kv; /* of the timeline: [layer][K, V][kv head][context][head_dim] */
     int context;
-    int pos;               /* position of ids[0] */
-    int n;                 /* tokens of this launch */
+    int pos; /* position of ids[0] */
+    int n;   /* tokens of this launch */
     int ids[DECODE_TOKENS];
-    int nan_layer;         /* first layer with a value that is not finite; INT_MAX: none */
+    int nan_layer; /* first layer with a value that is not finite; INT_MAX: none */
 } RunState;
 
-static inline __host__ __device__ int div_up(long a, long b) { return (int)((a + b - 1) / b); }
+static inline __host__ __device__ int div_up(long a, long b)
+{
+    return (int)((a + b - 1) / b);
+}
 
 static inline __host__ __device__ int q4_block_bytes(int group, ZeroKind zero)
 {
@@ -76,8 +80,9 @@ static inline __host__ __device__ void q4_place(int row, int col, int *byte, int
 }
 
 #ifdef __CUDACC__
-/* Programmatic dependent launch: a kernel may start before the one in front has ended, and must call pdl_wait in every
- * thread before it reads what that one wrote (and before it ends, so that completion is transitive). */
+/* Programmatic dependent launch: a kernel may start before the one in front has ended, and must
+ * call pdl_wait in every thread before it reads what that one wrote (and before it ends, so that
+ * completion is transitive). */
 static __device__ __forceinline__ void pdl_wait(void)
 {
 #if __CUDA_ARCH__ >= 900
@@ -96,7 +101,9 @@ static __device__ __forceinline__ void pdl_launch(void)
 static __device__ __forceinline__ void copy16(void *shared, const void *global)
 {
 #if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.cg.shared.global [%0],[%1],16;" ::"r"((uint32_t)__cvta_generic_to_shared(shared)), "l"(global));
+    asm volatile(
+        "cp.async.cg.shared.global [%0],[%1],16;" ::"r"((uint32_t)__cvta_generic_to_shared(shared)),
+        "l"(global));
 #else
     *(uint4 *)shared = *(const uint4 *)global;
 #endif
@@ -117,10 +124,12 @@ template <int N> static __device__ __forceinline__ void copy_wait(void)
 #endif
 }
 
-/* One split of L1 and shared memory for all decode kernels: an SM must run dry before it changes it. */
+/* One split of L1 and shared memory for all decode kernels: an SM must run dry before it changes
+ * it. */
 static inline cudaError_t prefer_shared(const void *kernel)
 {
-    return cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                                cudaSharedmemCarveoutMaxShared);
 }
 
 static __device__ __forceinline__ float warp_sum(float v)

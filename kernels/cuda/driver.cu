@@ -1,23 +1,35 @@
-/* Which decode driver a model gets: whether the persistent kernel can take it, its tables, and the measurement that chooses. */
+/* Which decode driver a model gets: whether the persistent kernel can take it, its tables, and the
+ * measurement that chooses. */
 #include "kernels/cuda/driver.cuh"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TRY(call) do { cudaError_t try_error = (call); if (try_error != cudaSuccess) return try_error; } while (0)
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        cudaError_t try_error = (call);                                                            \
+        if (try_error != cudaSuccess)                                                              \
+            return try_error;                                                                      \
+    } while (0)
 
-static CudaBackend *backend_of(const CudaLoaded *m) { return (CudaBackend *)m->base.backend; }
+static CudaBackend *backend_of(const CudaLoaded *m)
+{
+    return (CudaBackend *)m->base.backend;
+}
 
-/* One group size and one kind of zero everywhere, and one order of columns for matrices that share their input. */
+/* One group size and one kind of zero everywhere, and one order of columns for matrices that share
+ * their input. */
 static bool layer_is_uniform(const DevLayer *l, const DevLinear *like)
 {
     const DevLinear *w[7] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
     for (int i = 0; i < 7; i++)
-        if (!w[i]->blocks || w[i]->group != like->group || w[i]->zero != like->zero || w[i]->n_in % 4)
+        if (!w[i]->blocks || w[i]->group != like->group || w[i]->zero != like->zero ||
+            w[i]->n_in % 4)
             return false;
-    return l->k.perm == l->q.perm && l->v.perm == l->q.perm && l->up.perm == l->gate.perm && l->k.k_blocks == l->q.k_blocks &&
-           l->v.k_blocks == l->q.k_blocks && l->up.k_blocks == l->gate.k_blocks && l->gate.tiles == l->up.tiles &&
+    return l->k.perm == l->q.perm && l->v.perm == l->q.perm && l->up.perm == l->gate.perm &&
+           l->k.k_blocks == l->q.k_blocks && l->v.k_blocks == l->q.k_blocks &&
+           l->up.k_blocks == l->gate.k_blocks && l->gate.tiles == l->up.tiles &&
            l->o.tiles == l->down.tiles;
 }
 
@@ -25,15 +37,17 @@ static bool can_persist(const CudaLoaded *m)
 {
     const CudaBackend *b = backend_of(m);
     const ModelShape *s = &m->shape;
-    if (b->prop.major < 9 || b->tap || b->driver == DRIVER_GRAPH || (s->head_dim != 64 && s->head_dim != 128))
+    if (b->prop.major < 9 || b->tap || b->driver == DRIVER_GRAPH ||
+        (s->head_dim != 64 && s->head_dim != 128))
         return false;
     const DevLinear *q = &m->layers[0].q;
     if (!q->blocks || q->group < 32)
         return false;
     for (int i = 0; i < s->n_layers; i++) {
         const DevLayer *l = &m->layers[i], *first = &m->layers[0];
-        if (!layer_is_uniform(l, q) || l->q.k_blocks != q->k_blocks || l->o.k_blocks != first->o.k_blocks ||
-            l->gate.k_blocks != q->k_blocks || l->down.k_blocks != first->down.k_blocks)
+        if (!layer_is_uniform(l, q) || l->q.k_blocks != q->k_blocks ||
+            l->o.k_blocks != first->o.k_blocks || l->gate.k_blocks != q->k_blocks ||
+            l->down.k_blocks != first->down.k_blocks)
             return false;
     }
     return true;
@@ -47,7 +61,8 @@ static cudaError_t upload(CudaLoaded *m, const void *src, size_t bytes, const vo
     return cudaMemcpy(dst, src, bytes, cudaMemcpyHostToDevice);
 }
 
-/* Where each input of w lies in its order of columns.  *possible: false where the order has holes. */
+/* Where each input of w lies in its order of columns.  *possible: false where the order has holes.
+ */
 static cudaError_t place_inputs(CudaLoaded *m, const DevLinear *w, const int **out, bool *possible)
 {
     *out = NULL;
@@ -69,7 +84,8 @@ static cudaError_t place_inputs(CudaLoaded *m, const DevLinear *w, const int **o
     return e;
 }
 
-static cudaError_t sort_norm(CudaLoaded *m, const DevLinear *w, const float *norm, const float **out)
+static cudaError_t sort_norm(CudaLoaded *m, const DevLinear *w, const float *norm,
+                             const float **out)
 {
     *out = norm;
     if (!w->perm)
@@ -90,7 +106,8 @@ static cudaError_t sort_norm(CudaLoaded *m, const DevLinear *w, const float *nor
     return e;
 }
 
-static cudaError_t fill_layer(CudaLoaded *m, const DevLayer *l, PersistentLayer *out, bool *possible)
+static cudaError_t fill_layer(CudaLoaded *m, const DevLayer *l, PersistentLayer *out,
+                              bool *possible)
 {
     const DevLinear *w[7] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
     const DevLinear *input[4] = { &l->q, &l->o, &l->gate, &l->down };
@@ -103,7 +120,10 @@ static cudaError_t fill_layer(CudaLoaded *m, const DevLayer *l, PersistentLayer 
     return sort_norm(m, &l->gate, l->ffn_norm, &out->norm[1]);
 }
 
-static int round4(size_t n) { return (int)((n + 3) / 4 * 4); }
+static int round4(size_t n)
+{
+    return (int)((n + 3) / 4 * 4);
+}
 
 static cudaError_t fill_call(CudaLoaded *m, PersistentCall *c)
 {
@@ -111,7 +131,8 @@ static cudaError_t fill_call(CudaLoaded *m, PersistentCall *c)
     const DevLayer *l = &m->layers[0];
     const DevLinear *w[7] = { &l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down };
     const int q_dim = s->n_heads * s->head_dim, kv_dim = s->n_kv_heads * s->head_dim;
-    c->n_layers = s->n_layers, c->group = l->q.group, c->zero = l->q.zero, c->block_bytes = l->q.block_bytes;
+    c->n_layers = s->n_layers, c->group = l->q.group, c->zero = l->q.zero,
+    c->block_bytes = l->q.block_bytes;
     c->part_pairs[0] = l->q.tiles / 2, c->part_pairs[1] = c->part_pairs[0] + l->k.tiles / 2;
     c->phase[0] = (PersistentPhase){ c->part_pairs[1] + l->v.tiles / 2, l->q.k_blocks, s->hidden };
     c->phase[1] = (PersistentPhase){ l->o.tiles / 2, l->o.k_blocks, q_dim };
@@ -150,7 +171,8 @@ cudaError_t driver_prepare(CudaLoaded *m)
     PersistentCall call;
     memset(&call, 0, sizeof call);
     if (e == cudaSuccess && possible)
-        e = upload(m, layers, (size_t)m->shape.n_layers * sizeof *layers, (const void **)&call.layers);
+        e = upload(m, layers, (size_t)m->shape.n_layers * sizeof *layers,
+                   (const void **)&call.layers);
     if (e == cudaSuccess && possible)
         e = fill_call(m, &call);
     free(layers);
@@ -164,7 +186,7 @@ cudaError_t driver_prepare(CudaLoaded *m)
     return e;
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------------------- */
+/* ---- choosing ---- */
 
 static cudaError_t time_graph(CudaLoaded *m, cudaGraphExec_t graph, float *ms)
 {
@@ -191,7 +213,8 @@ static cudaError_t time_graph(CudaLoaded *m, cudaGraphExec_t graph, float *ms)
 }
 
 /* Both drivers on tokens 0 at position 0 of a small cache of its own. */
-static cudaError_t race(CudaLoaded *m, int tokens, cudaGraphExec_t graph, cudaGraphExec_t persistent, bool *persistent_wins)
+static cudaError_t race(CudaLoaded *m, int tokens, cudaGraphExec_t graph,
+                        cudaGraphExec_t persistent, bool *persistent_wins)
 {
     enum { CONTEXT = 8 };
     const ModelShape *s = &m->shape;
@@ -236,7 +259,8 @@ cudaError_t driver_capture(CudaLoaded *m)
 {
     TRY(choose(m, 1, &m->core[1], &m->persistent[1]));
     if (m->decode_tokens > 1)
-        TRY(choose(m, m->decode_tokens, &m->core[m->decode_tokens], &m->persistent[m->decode_tokens]));
+        TRY(choose(m, m->decode_tokens, &m->core[m->decode_tokens],
+                   &m->persistent[m->decode_tokens]));
     for (int n = 2; n < m->decode_tokens; n++) {
         m->persistent[n] = m->persistent[m->decode_tokens] && m->plan_shared[n];
         TRY(forward_capture_core(m, n, m->persistent[n], &m->core[n]));

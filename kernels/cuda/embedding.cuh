@@ -7,8 +7,10 @@
 static __device__ float embedding_value(const DevLinear &e, int row, int col)
 {
     if (e.blocks) {
-        const uint8_t *b = e.blocks + ((size_t)(row / TILE_ROWS) * e.k_blocks + col / BLOCK_COLS) * e.block_bytes;
-        int byte, shift, g = col % BLOCK_COLS / e.group, groups = BLOCK_COLS / e.group, r = row % TILE_ROWS;
+        const uint8_t *b =
+            e.blocks + ((size_t)(row / TILE_ROWS) * e.k_blocks + col / BLOCK_COLS) * e.block_bytes;
+        int byte, shift, g = col % BLOCK_COLS / e.group, groups = BLOCK_COLS / e.group,
+                         r = row % TILE_ROWS;
         int slot = g * TILE_ROWS + r % 8 * 2 + (r >= 8);
         q4_place(r, col % BLOCK_COLS, &byte, &shift);
         int q = b[byte] >> shift & 15;
@@ -20,10 +22,15 @@ static __device__ float embedding_value(const DevLinear &e, int row, int col)
     }
     size_t ld = (size_t)div_up(e.n_in, 32) * 32, i = (size_t)row * ld + col;
     switch (e.dtype) {
-    case DTYPE_F32: return ((const float *)e.dense)[i];
-    case DTYPE_F16: return __half2float(((const __half *)e.dense)[i]);
-    case DTYPE_BF16: return __bfloat162float(((const __nv_bfloat16 *)e.dense)[i]);
-    default: return ((const int8_t *)e.dense)[i] * __half2float(e.q8_scale[(size_t)row * (ld / 32) + col / 32]);
+    case DTYPE_F32:
+        return ((const float *)e.dense)[i];
+    case DTYPE_F16:
+        return __half2float(((const __half *)e.dense)[i]);
+    case DTYPE_BF16:
+        return __bfloat162float(((const __nv_bfloat16 *)e.dense)[i]);
+    default:
+        return ((const int8_t *)e.dense)[i] *
+               __half2float(e.q8_scale[(size_t)row * (ld / 32) + col / 32]);
     }
 }
 

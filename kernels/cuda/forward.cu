@@ -1,8 +1,9 @@
 /* The schedule of a forward pass: which kernels run in which order.
  *
- * Decode: five kernels a layer (norm + q, k, v; attention; o + residual; norm + gate, up + SiLU; down + residual), captured
- * once into a graph; what varies lies in RunState.  Layers whose matrices are not all 4-bit of one kind take a plainer path of
- * one kernel a matrix.  Prefill: matrix products over up to 512 tokens. */
+ * Decode: five kernels a layer (norm + q, k, v; attention; o + residual; norm + gate, up + SiLU;
+ * down + residual), captured once into a graph; what varies lies in RunState.  Layers whose
+ * matrices are not all 4-bit of one kind take a plainer path of one kernel a matrix.  Prefill:
+ * matrix products over up to 512 tokens. */
 #include "kernels/cuda/forward.cuh"
 #include "kernels/cuda/embedding.cuh"
 
@@ -10,10 +11,16 @@
 #include <math.h>
 #include <string.h>
 
-#define TRY(call) do { cudaError_t try_error = (call); if (try_error != cudaSuccess) return try_error; } while (0)
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        cudaError_t try_error = (call);                                                            \
+        if (try_error != cudaSuccess)                                                              \
+            return try_error;                                                                      \
+    } while (0)
 
 /* ids NULL: those of run. */
-static __global__ void k_embed(const __grid_constant__ DevLinear e, const int *ids, const RunState *run, float *x)
+static __global__ void k_embed(const __grid_constant__ DevLinear e, const int *ids,
+                               const RunState *run, float *x)
 {
     pdl_launch();
     pdl_wait();
@@ -22,8 +29,8 @@ static __global__ void k_embed(const __grid_constant__ DevLinear e, const int *i
         x[(size_t)blockIdx.x * e.n_in + k] = embedding_value(e, row, k);
 }
 
-static __global__ void __launch_bounds__(256) k_norm(const float *x, const float *w, float eps, int n, float *out,
-                                                     RunState *run, int layer)
+static __global__ void __launch_bounds__(256)
+    k_norm(const float *x, const float *w, float eps, int n, float *out, RunState *run, int layer)
 {
     __shared__ float share[8];
     const float *row = x + (size_t)blockIdx.x * n;
@@ -51,7 +58,10 @@ static __global__ void k_silu(float *gate, const float *up, size_t n)
         gate[i] = gate[i] / (1.f + __expf(-gate[i])) * up[i];
 }
 
-static __global__ void k_set_run(RunState *run, RunState value) { *run = value; }
+static __global__ void k_set_run(RunState *run, RunState value)
+{
+    *run = value;
+}
 
 /* One warp copies the activations of the last token; minus: subtract (residual sums to outputs). */
 static __global__ void k_tap(const float *x, const float *minus, float *out, int n)
@@ -83,7 +93,8 @@ static __device__ unsigned long long block_best(unsigned long long v)
 }
 
 /* NaN and +inf rank above everything, so that they are found. */
-static __global__ void __launch_bounds__(256) k_argmax(const float *logits, int n, unsigned long long *best)
+static __global__ void __launch_bounds__(256)
+    k_argmax(const float *logits, int n, unsigned long long *best)
 {
     unsigned long long v = 0;
     for (int i = blockIdx.x * 256 + threadIdx.x; i < n; i += gridDim.x * 256) {
@@ -96,8 +107,8 @@ static __global__ void __launch_bounds__(256) k_argmax(const float *logits, int 
         best[blockIdx.x] = v;
 }
 
-static __global__ void __launch_bounds__(256) k_argmax_end(const unsigned long long *best, int n, RunState *run,
-                                                           StepResult *result)
+static __global__ void __launch_bounds__(256)
+    k_argmax_end(const unsigned long long *best, int n, RunState *run, StepResult *result)
 {
     unsigned long long v = block_best(threadIdx.x < n ? best[threadIdx.x] : 0);
     if (threadIdx.x)
@@ -111,13 +122,14 @@ static __global__ void __launch_bounds__(256) k_argmax_end(const unsigned long l
     __threadfence_system();
 }
 
-static LinearCall linear_call(const CudaLoaded *m, const float *x, int stride, const float *norm, float *out, int out_stride,
-                              Epilogue epilogue, int tokens, int layer)
+static LinearCall linear_call(const CudaLoaded *m, const float *x, int stride, const float *norm,
+                              float *out, int out_stride, Epilogue epilogue, int tokens, int layer)
 {
     LinearCall c;
     memset(&c, 0, sizeof c);
     c.x = x, c.x_stride = stride, c.norm = norm, c.eps = m->shape.rms_eps;
-    c.out = out, c.out_stride = out_stride, c.epilogue = epilogue, c.run = m->run, c.tokens = tokens, c.layer = layer;
+    c.out = out, c.out_stride = out_stride, c.epilogue = epilogue, c.run = m->run,
+    c.tokens = tokens, c.layer = layer;
     return c;
 }
 
@@ -127,16 +139,21 @@ static void add_part(LinearCall *c, const DevLinear *w, int offset)
     c->part[c->n_parts++] = *w;
 }
 
-static CudaBackend *backend_of(const CudaLoaded *m) { return (CudaBackend *)m->base.backend; }
+static CudaBackend *backend_of(const CudaLoaded *m)
+{
+    return (CudaBackend *)m->base.backend;
+}
 
 /* One matrix without a norm. */
-static cudaError_t plain_linear(CudaLoaded *m, const DevLinear *w, const float *x, int stride, float *out, int out_stride,
-                                int offset, Epilogue epilogue, int tokens, int layer)
+static cudaError_t plain_linear(CudaLoaded *m, const DevLinear *w, const float *x, int stride,
+                                float *out, int out_stride, int offset, Epilogue epilogue,
+                                int tokens, int layer)
 {
     CudaBackend *b = backend_of(m);
     LinearCall c = linear_call(m, x, stride, NULL, out, out_stride, epilogue, tokens, layer);
     add_part(&c, w, offset);
-    return w->blocks ? linear_quantised(&c, b->n_sms, b->shared_limit, false, b->stream) : linear_dense(&c, b->n_sms, b->stream);
+    return w->blocks ? linear_quantised(&c, b->n_sms, b->shared_limit, false, b->stream)
+                     : linear_dense(&c, b->n_sms, b->stream);
 }
 
 /* Several matrices of one normed input: one kernel where they are alike. */
@@ -150,13 +167,15 @@ static cudaError_t normed_linears(CudaLoaded *m, LinearCall *c, const float *nor
     TRY(cudaGetLastError());
     if (c->epilogue != EPILOGUE_SILU) {
         for (int p = 0; p < c->n_parts; p++)
-            TRY(plain_linear(m, &c->part[p], m->xn, hidden, c->out, c->out_stride, c->out_offset[p], c->epilogue, c->tokens,
-                             c->layer));
+            TRY(plain_linear(m, &c->part[p], m->xn, hidden, c->out, c->out_stride, c->out_offset[p],
+                             c->epilogue, c->tokens, c->layer));
         return cudaSuccess;
     }
     float *up = c->out + (size_t)DECODE_TOKENS * c->out_stride;
-    TRY(plain_linear(m, &c->part[0], m->xn, hidden, c->out, c->out_stride, 0, EPILOGUE_STORE, c->tokens, c->layer));
-    TRY(plain_linear(m, &c->part[1], m->xn, hidden, up, c->out_stride, 0, EPILOGUE_STORE, c->tokens, c->layer));
+    TRY(plain_linear(m, &c->part[0], m->xn, hidden, c->out, c->out_stride, 0, EPILOGUE_STORE,
+                     c->tokens, c->layer));
+    TRY(plain_linear(m, &c->part[1], m->xn, hidden, up, c->out_stride, 0, EPILOGUE_STORE, c->tokens,
+                     c->layer));
     size_t n = (size_t)c->tokens * c->out_stride;
     k_silu<<<div_up((long)n, 256), 256, 0, b->stream>>>(c->out, up, n);
     return cudaGetLastError();
@@ -170,9 +189,11 @@ AttentionCall forward_attention(const CudaLoaded *m, int layer, int tokens)
     a.layer = layer, a.n_heads = s->n_heads, a.n_kv_heads = s->n_kv_heads, a.head_dim = s->head_dim;
     a.qkv = m->qkv, a.stride = (s->n_heads + 2 * s->n_kv_heads) * s->head_dim;
     a.q_norm = m->layers[layer].q_norm, a.k_norm = m->layers[layer].k_norm, a.eps = s->rms_eps;
-    a.rope = m->rope, a.rope_dims = s->rope_dims, a.interleaved = s->rope_pairing == ROPE_INTERLEAVED;
+    a.rope = m->rope, a.rope_dims = s->rope_dims,
+    a.interleaved = s->rope_pairing == ROPE_INTERLEAVED;
     a.window = s->sliding_window;
-    a.partial = m->partial, a.arrived = m->arrived, a.out = m->attn, a.out_stride = s->n_heads * s->head_dim;
+    a.partial = m->partial, a.arrived = m->arrived, a.out = m->attn,
+    a.out_stride = s->n_heads * s->head_dim;
     a.run = m->run, a.tokens = tokens, a.q16 = m->q16;
     return a;
 }
@@ -184,8 +205,10 @@ static cudaError_t tap(CudaLoaded *m, int layer, TapPoint point, int tokens, boo
     CudaBackend *b = backend_of(m);
     int n = m->shape.hidden;
     const float *last = m->x + (size_t)(tokens - 1) * n;
-    k_tap<<<1, 256, 0, b->stream>>>(last, minus ? m->tap_x : NULL, m->taps + ((size_t)layer * 4 + point) * n, n);
-    return cudaMemcpyAsync(m->tap_x, last, (size_t)n * sizeof(float), cudaMemcpyDeviceToDevice, b->stream);
+    k_tap<<<1, 256, 0, b->stream>>>(last, minus ? m->tap_x : NULL,
+                                    m->taps + ((size_t)layer * 4 + point) * n, n);
+    return cudaMemcpyAsync(m->tap_x, last, (size_t)n * sizeof(float), cudaMemcpyDeviceToDevice,
+                           b->stream);
 }
 
 static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
@@ -195,24 +218,30 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     CudaBackend *b = backend_of(m);
     const int q_dim = s->n_heads * s->head_dim, kv_dim = s->n_kv_heads * s->head_dim;
     TRY(tap(m, layer, TAP_INPUT, tokens, false));
-    LinearCall qkv = linear_call(m, m->x, s->hidden, l->attn_norm, m->qkv, q_dim + 2 * kv_dim, EPILOGUE_STORE, tokens, layer);
+    LinearCall qkv = linear_call(m, m->x, s->hidden, l->attn_norm, m->qkv, q_dim + 2 * kv_dim,
+                                 EPILOGUE_STORE, tokens, layer);
     add_part(&qkv, &l->q, 0);
     add_part(&qkv, &l->k, q_dim);
     add_part(&qkv, &l->v, q_dim + kv_dim);
     TRY(normed_linears(m, &qkv, l->attn_norm));
     AttentionCall a = forward_attention(m, layer, tokens);
     TRY(attention_decode(&a, tokens, b->pdl, b->stream));
-    LinearCall o = linear_call(m, m->attn, q_dim, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
+    LinearCall o =
+        linear_call(m, m->attn, q_dim, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
     add_part(&o, &l->o, 0);
-    TRY(l->o.blocks ? linear_quantised(&o, b->n_sms, b->shared_limit, b->pdl, b->stream) : linear_dense(&o, b->n_sms, b->stream));
+    TRY(l->o.blocks ? linear_quantised(&o, b->n_sms, b->shared_limit, b->pdl, b->stream)
+                    : linear_dense(&o, b->n_sms, b->stream));
     TRY(tap(m, layer, TAP_ATTN_OUT, tokens, true));
-    LinearCall up = linear_call(m, m->x, s->hidden, l->ffn_norm, m->h, s->intermediate, EPILOGUE_SILU, tokens, layer);
+    LinearCall up = linear_call(m, m->x, s->hidden, l->ffn_norm, m->h, s->intermediate,
+                                EPILOGUE_SILU, tokens, layer);
     add_part(&up, &l->gate, 0);
     add_part(&up, &l->up, 0);
     TRY(normed_linears(m, &up, l->ffn_norm));
-    LinearCall down = linear_call(m, m->h, s->intermediate, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
+    LinearCall down =
+        linear_call(m, m->h, s->intermediate, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
     add_part(&down, &l->down, 0);
-    TRY(l->down.blocks ? linear_quantised(&down, b->n_sms, b->shared_limit, b->pdl, b->stream) : linear_dense(&down, b->n_sms, b->stream));
+    TRY(l->down.blocks ? linear_quantised(&down, b->n_sms, b->shared_limit, b->pdl, b->stream)
+                       : linear_dense(&down, b->n_sms, b->stream));
     TRY(tap(m, layer, TAP_FFN_OUT, tokens, true));
     return tap(m, layer, TAP_OUTPUT, tokens, false);
 }
@@ -222,7 +251,8 @@ static cudaError_t launch_layers(CudaLoaded *m, int tokens, bool persistent)
     CudaBackend *b = backend_of(m);
     if (persistent) {
         TRY(persistent_begin(&m->plan[tokens], &m->embedding, tokens, b->stream));
-        return persistent_launch(&m->plan[tokens], tokens, b->n_sms, m->plan_shared[tokens], b->stream);
+        return persistent_launch(&m->plan[tokens], tokens, b->n_sms, m->plan_shared[tokens],
+                                 b->stream);
     }
     k_embed<<<tokens, 256, 0, b->stream>>>(m->embedding, NULL, m->run, m->x);
     TRY(cudaGetLastError());
@@ -231,7 +261,10 @@ static cudaError_t launch_layers(CudaLoaded *m, int tokens, bool persistent)
     return cudaSuccess;
 }
 
-cudaError_t forward_core(CudaLoaded *m, int tokens) { return cudaGraphLaunch(m->core[tokens], backend_of(m)->stream); }
+cudaError_t forward_core(CudaLoaded *m, int tokens)
+{
+    return cudaGraphLaunch(m->core[tokens], backend_of(m)->stream);
+}
 
 static bool decode_fits(const CudaLoaded *m, const DevLayer *l, int tokens)
 {
@@ -240,7 +273,8 @@ static bool decode_fits(const CudaLoaded *m, const DevLayer *l, int tokens)
     for (int i = 0; i < 7; i++) {
         LinearCall c = linear_call(m, NULL, 0, NULL, NULL, 0, EPILOGUE_STORE, tokens, 0);
         add_part(&c, w[i], 0);
-        if (w[i]->blocks ? !linear_fits(&c, tokens, (int)limit) : (size_t)tokens * (w[i]->n_in + 32) * sizeof(float) > limit)
+        if (w[i]->blocks ? !linear_fits(&c, tokens, (int)limit)
+                         : (size_t)tokens * (w[i]->n_in + 32) * sizeof(float) > limit)
             return false;
     }
     AttentionCall a = forward_attention(m, 0, tokens);
@@ -263,10 +297,11 @@ cudaError_t forward_head(CudaLoaded *m, int first, int tokens, float *out)
     for (int t = 0; t < tokens; t += m->decode_tokens) {
         int n = tokens - t < m->decode_tokens ? tokens - t : m->decode_tokens;
         const float *x = m->x + (size_t)(first + t) * s->hidden;
-        k_norm<<<n, 256, 0, b->stream>>>(x, m->output_norm, s->rms_eps, s->hidden, m->xn, m->run, s->n_layers);
+        k_norm<<<n, 256, 0, b->stream>>>(x, m->output_norm, s->rms_eps, s->hidden, m->xn, m->run,
+                                         s->n_layers);
         TRY(cudaGetLastError());
-        TRY(plain_linear(m, &m->head, m->xn, s->hidden, out + (size_t)t * s->n_vocab, s->n_vocab, 0, EPILOGUE_STORE, n,
-                         s->n_layers));
+        TRY(plain_linear(m, &m->head, m->xn, s->hidden, out + (size_t)t * s->n_vocab, s->n_vocab, 0,
+                         EPILOGUE_STORE, n, s->n_layers));
     }
     return cudaSuccess;
 }
@@ -285,7 +320,8 @@ cudaError_t forward_set_run(CudaLoaded *m, const RunState *run)
     return cudaGetLastError();
 }
 
-static cudaError_t capture(CudaLoaded *m, int tokens, bool persistent, bool with_head, cudaGraphExec_t *out)
+static cudaError_t capture(CudaLoaded *m, int tokens, bool persistent, bool with_head,
+                           cudaGraphExec_t *out)
 {
     CudaBackend *b = backend_of(m);
     cudaGraph_t graph = NULL;
@@ -308,10 +344,13 @@ cudaError_t forward_capture_core(CudaLoaded *m, int tokens, bool persistent, cud
     return capture(m, tokens, persistent, false, out);
 }
 
-cudaError_t forward_capture_eval(CudaLoaded *m) { return capture(m, 1, m->persistent[1], true, &m->eval); }
+cudaError_t forward_capture_eval(CudaLoaded *m)
+{
+    return capture(m, 1, m->persistent[1], true, &m->eval);
+}
 
-static cudaError_t prefill_group(CudaLoaded *m, PrefillPrepare *p, const DevLinear *w[3], int n, float *out, int stride,
-                                 const int *offset, bool add)
+static cudaError_t prefill_group(CudaLoaded *m, PrefillPrepare *p, const DevLinear *w[3], int n,
+                                 float *out, int stride, const int *offset, bool add)
 {
     CudaBackend *b = backend_of(m);
     PrefillX x = { m->x16, m->x16_scale };
@@ -352,7 +391,8 @@ static cudaError_t prefill_layer(CudaLoaded *m, int layer, int tokens)
     p.src = m->x, p.stride = s->hidden, p.n_in = s->hidden, p.norm = l->ffn_norm;
     TRY(prefill_group(m, &p, gu, 2, m->h, 2 * s->intermediate, half, false));
     const DevLinear *down[3] = { &l->down };
-    p.src = m->h, p.stride = 2 * s->intermediate, p.n_in = s->intermediate, p.norm = NULL, p.up = m->h + s->intermediate;
+    p.src = m->h, p.stride = 2 * s->intermediate, p.n_in = s->intermediate, p.norm = NULL,
+    p.up = m->h + s->intermediate;
     TRY(prefill_group(m, &p, down, 1, m->x, s->hidden, at, true));
     TRY(tap(m, layer, TAP_FFN_OUT, tokens, true));
     return tap(m, layer, TAP_OUTPUT, tokens, false);
@@ -371,7 +411,8 @@ cudaError_t forward_setup(CudaBackend *b)
 {
     TRY(linear_setup(b->shared_limit));
     TRY(attention_setup(b->shared_limit));
-    const void *small[] = { (const void *)k_embed, (const void *)k_norm, (const void *)k_silu, (const void *)k_argmax,
+    const void *small[] = { (const void *)k_embed,      (const void *)k_norm,
+                            (const void *)k_silu,       (const void *)k_argmax,
                             (const void *)k_argmax_end, (const void *)k_set_run };
     for (size_t i = 0; i < sizeof small / sizeof *small; i++)
         TRY(prefer_shared(small[i]));

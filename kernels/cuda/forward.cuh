@@ -14,7 +14,7 @@ typedef enum { DRIVER_AUTO, DRIVER_GRAPH, DRIVER_PERSISTENT } DecodeDriver;
 typedef struct {
     Backend base;
     int device, n_sms, shared_limit;
-    bool pdl; /* programmatic dependent launch: compute capability 9.0 on */
+    bool pdl;            /* programmatic dependent launch: compute capability 9.0 on */
     DecodeDriver driver; /* asked for */
     bool persistent;     /* what the model loaded last decodes with */
     size_t memory_budget;
@@ -28,36 +28,37 @@ typedef struct {
     Loaded base;
     ModelShape shape;
     DevArena arena;
-    DevLayer *layers;          /* host array of device pointers */
+    DevLayer *layers; /* host array of device pointers */
     DevLinear embedding, head;
     const float *output_norm;
-    const float2 *rope;        /* [max_context][rope_dims / 2] */
+    const float2 *rope; /* [max_context][rope_dims / 2] */
     bool can_prefill;
-    int decode_tokens;         /* at once: as many as shared memory holds */
+    int decode_tokens; /* at once: as many as shared memory holds */
     PersistentCall plan[DECODE_TOKENS + 1];
     size_t plan_shared[DECODE_TOKENS + 1]; /* 0: the persistent kernel cannot take so many tokens */
     bool persistent[DECODE_TOKENS + 1];
     /* work space, [PREFILL_TOKENS] rows where not said otherwise */
     float *x, *xn, *qkv, *attn, *h;
-    float *logits;             /* [DECODE_TOKENS][n_vocab] */
+    float *logits; /* [DECODE_TOKENS][n_vocab] */
     __half *q16, *x16;
     float *x16_scale, *partial;
     int *arrived;
     RunState *run;
-    unsigned long long *best;  /* [64] of the argmax */
-    int *count;                /* [n_vocab]: sampling */
-    float *penalised;          /* [n_vocab] */
-    StepResult *result, *dev_result; /* pinned; the device's address of it */
+    unsigned long long *best;                /* [64] of the argmax */
+    int *count;                              /* [n_vocab]: sampling */
+    float *penalised;                        /* [n_vocab] */
+    StepResult *result, *dev_result;         /* pinned; the device's address of it */
     cudaGraphExec_t core[DECODE_TOKENS + 1]; /* embedding and layers for 1..4 tokens */
-    cudaGraphExec_t eval;      /* one token, with the head */
-    const void *owner;         /* the timeline that ran last: run, logits and result are its */
-    float *tap_x, *taps;       /* taps: [layer][4][hidden] of the last token */
+    cudaGraphExec_t eval;                    /* one token, with the head */
+    const void *owner;   /* the timeline that ran last: run, logits and result are its */
+    float *tap_x, *taps; /* taps: [layer][4][hidden] of the last token */
 } CudaLoaded;
 
 cudaError_t forward_setup(CudaBackend *b);
 /* How many tokens the decode kernels of this model take at once on this card. */
 int forward_decode_tokens(const CudaLoaded *m);
-/* A graph of embedding and layers for `tokens` tokens, by either driver; and the one of a step (forward_core(1) and the head). */
+/* A graph of embedding and layers for `tokens` tokens, by either driver; and the one of a step
+ * (forward_core(1) and the head). */
 cudaError_t forward_capture_core(CudaLoaded *m, int tokens, bool persistent, cudaGraphExec_t *out);
 cudaError_t forward_capture_eval(CudaLoaded *m);
 AttentionCall forward_attention(const CudaLoaded *m, int layer, int tokens);

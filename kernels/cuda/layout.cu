@@ -1,20 +1,21 @@
-/* Repacks weights on the GPU: the file's bytes go up as they are, kernels put them into blocks (common.cuh).
- * Act-order, zero points, every group size and GGUF's block types are folded in here; the decoder sees one layout. */
+/* Repacks weights on the GPU: the file's bytes go up as they are, kernels put them into blocks
+ * (common.cuh). Act-order, zero points, every group size and GGUF's block types are folded in here;
+ * the decoder sees one layout. */
 #include "kernels/cuda/layout.cuh"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- 4-bit sources: what is the nibble, scale and zero of (row, sorted column) ----------------------------------- */
+/* ---- 4-bit sources: what is the nibble, scale and zero of (row, sorted column) ---- */
 
 typedef struct {
     const uint8_t *qweight, *qzeros, *scales; /* device; GGUF: qweight holds the blocks */
     int n_out, n_in, group, zero_add;         /* zero_add: GPTQ v1 */
     DType scale_type;
     QuantPacking packing;
-    DType block_type;                         /* GGUF */
-    const int *perm, *group_of;               /* [k_blocks * 128] source column or -1; source group */
+    DType block_type;           /* GGUF */
+    const int *perm, *group_of; /* [k_blocks * 128] source column or -1; source group */
 } Source;
 
 static __device__ float source_float(const uint8_t *p, size_t i, DType type)
@@ -74,7 +75,8 @@ static __device__ float source_scale(const Source &s, int n, int g, int *zero, f
 }
 
 /* A CUDA block for each (tile, k_block); 128 threads. */
-static __global__ void k_repack(Source s, uint8_t *out, int k_blocks, int block_bytes, ZeroKind zero_kind)
+static __global__ void k_repack(Source s, uint8_t *out, int k_blocks, int block_bytes,
+                                ZeroKind zero_kind)
 {
     const int tile = blockIdx.y, kb = blockIdx.x, groups = BLOCK_COLS / s.group;
     uint8_t *block = out + ((size_t)tile * k_blocks + kb) * block_bytes;
@@ -83,7 +85,8 @@ static __global__ void k_repack(Source s, uint8_t *out, int k_blocks, int block_
         nibbles[i] = 0;
     __syncthreads();
     for (int i = threadIdx.x; i < TILE_ROWS * BLOCK_COLS; i += blockDim.x) {
-        int row = i % TILE_ROWS, col = i / TILE_ROWS, n = tile * TILE_ROWS + row, at = kb * BLOCK_COLS + col;
+        int row = i % TILE_ROWS, col = i / TILE_ROWS, n = tile * TILE_ROWS + row,
+            at = kb * BLOCK_COLS + col;
         int k = s.perm ? s.perm[at] : at < s.n_in ? at : -1;
         int q = n < s.n_out && k >= 0 ? source_nibble(s, n, k) : 8;
         int byte, shift;
@@ -111,15 +114,18 @@ static __global__ void k_repack(Source s, uint8_t *out, int k_blocks, int block_
 
 static __global__ void k_to_float(const uint8_t *src, float *dst, size_t n, DType type)
 {
-    for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < n; i += (size_t)gridDim.x * blockDim.x)
+    for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < n;
+         i += (size_t)gridDim.x * blockDim.x)
         dst[i] = source_float(src, i, type);
 }
 
 /* Q8_0 to int8 rows and scales; rows padded to `ld`. */
-static __global__ void k_split_q8(const uint8_t *src, int8_t *q, __half *scale, int n_out, int n_in, int ld)
+static __global__ void k_split_q8(const uint8_t *src, int8_t *q, __half *scale, int n_out, int n_in,
+                                  int ld)
 {
     size_t total = (size_t)n_out * ld;
-    for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < total; i += (size_t)gridDim.x * blockDim.x) {
+    for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < total;
+         i += (size_t)gridDim.x * blockDim.x) {
         size_t n = i / ld;
         int k = (int)(i % ld);
         const uint8_t *b = src + (n * (n_in / 32) + k / 32) * 34;
@@ -129,7 +135,7 @@ static __global__ void k_split_q8(const uint8_t *src, int8_t *q, __half *scale, 
     }
 }
 
-/* ---- device memory ------------------------------------------------------------------------------------------------- */
+/* ---- device memory ---- */
 
 cudaError_t arena_alloc(DevArena *arena, void **out, size_t bytes)
 {
@@ -206,19 +212,20 @@ cudaError_t layout_float(Layout *l, const Tensor *in, const float **out)
         e = uploader_copy(l->up, raw, in->data, tensor_bytes(in));
     if (e != cudaSuccess)
         return e;
-    k_to_float<<<div_up((long)n, 256) < 1024 ? div_up((long)n, 256) : 1024, 256, 0, l->stream>>>((const uint8_t *)raw,
-                                                                                                (float *)dst, n, in->dtype);
+    k_to_float<<<div_up((long)n, 256) < 1024 ? div_up((long)n, 256) : 1024, 256, 0, l->stream>>>(
+        (const uint8_t *)raw, (float *)dst, n, in->dtype);
     *out = (const float *)dst;
     return cudaGetLastError();
 }
 
-/* ---- order of columns ------------------------------------------------------------------------------------------- */
+/* ---- order of columns ---- */
 
-/* Sorts columns by group (stable), each group padded to whole multiples of `group`; fills perm (or says that it is not
- * needed) and group_of.  Returns the padded length. */
+/* Sorts columns by group (stable), each group padded to whole multiples of `group`; fills perm (or
+ * says that it is not needed) and group_of.  Returns the padded length. */
 static int order_columns(const QuantSource *q, int n_in, int group, int **perm, int **group_of)
 {
-    int G = q->n_groups, *count = (int *)calloc((size_t)G + 1, sizeof *count), *of = (int *)malloc((size_t)n_in * sizeof *of);
+    int G = q->n_groups, *count = (int *)calloc((size_t)G + 1, sizeof *count),
+        *of = (int *)malloc((size_t)n_in * sizeof *of);
     for (int k = 0; k < n_in; k++) {
         if (q->g_idx)
             memcpy(&of[k], (const char *)q->g_idx + 4 * (size_t)k, 4);
@@ -281,7 +288,8 @@ static int block_group(int group_size, int n_in)
     return group_size % BLOCK_COLS == 0 || group_size >= n_in ? BLOCK_COLS : 0;
 }
 
-static cudaError_t repack(Layout *l, Source *s, const int *perm, const int *group_of, int padded, ZeroKind zero, DevLinear *out)
+static cudaError_t repack(Layout *l, Source *s, const int *perm, const int *group_of, int padded,
+                          ZeroKind zero, DevLinear *out)
 {
     const int *dev_perm = NULL, *dev_group = NULL;
     cudaError_t e = perm ? upload_ints(l, perm, padded, &dev_perm) : cudaSuccess;
@@ -303,8 +311,8 @@ static cudaError_t repack(Layout *l, Source *s, const int *perm, const int *grou
     if (e != cudaSuccess)
         return e;
     out->blocks = (const uint8_t *)blocks;
-    k_repack<<<dim3(out->k_blocks, out->tiles), 128, 0, l->stream>>>(*s, (uint8_t *)blocks, out->k_blocks, out->block_bytes,
-                                                                     zero);
+    k_repack<<<dim3(out->k_blocks, out->tiles), 128, 0, l->stream>>>(
+        *s, (uint8_t *)blocks, out->k_blocks, out->block_bytes, zero);
     return cudaGetLastError();
 }
 
@@ -312,7 +320,8 @@ static cudaError_t layout_packed(Layout *l, const Linear *in, DevLinear *out)
 {
     const QuantSource *q = &in->quant;
     Source s = {};
-    s.n_out = (int)in->n_out, s.n_in = (int)in->n_in, s.packing = q->packing, s.scale_type = q->scale_type;
+    s.n_out = (int)in->n_out, s.n_in = (int)in->n_in, s.packing = q->packing,
+    s.scale_type = q->scale_type;
     s.zero_add = q->zero_rule == ZERO_STORED_PLUS_ONE;
     s.group = block_group(q->group_size, s.n_in);
     if (q->bits != 4 || !s.group) {
@@ -335,8 +344,10 @@ static cudaError_t layout_packed(Layout *l, const Linear *in, DevLinear *out)
     if (e == cudaSuccess)
         e = uploader_copy(l->up, sc, q->scales, scale_bytes);
     if (e == cudaSuccess) {
-        s.qweight = (const uint8_t *)w, s.qzeros = (const uint8_t *)z, s.scales = (const uint8_t *)sc;
-        e = repack(l, &s, perm, group_of, padded, zeros_all_eight(q, zwords) ? ZERO_EIGHT : ZERO_BYTE, out);
+        s.qweight = (const uint8_t *)w, s.qzeros = (const uint8_t *)z,
+        s.scales = (const uint8_t *)sc;
+        e = repack(l, &s, perm, group_of, padded,
+                   zeros_all_eight(q, zwords) ? ZERO_EIGHT : ZERO_BYTE, out);
     }
     free(perm), free(group_of);
     return e;
@@ -356,7 +367,8 @@ static cudaError_t layout_gguf4(Layout *l, const Linear *in, DevLinear *out)
         e = uploader_copy(l->up, raw, in->dense.data, tensor_bytes(&in->dense));
     if (e == cudaSuccess) {
         s.qweight = (const uint8_t *)raw;
-        e = repack(l, &s, perm, group_of, padded, s.block_type == DTYPE_Q4_0 ? ZERO_EIGHT : ZERO_MIN, out);
+        e = repack(l, &s, perm, group_of, padded,
+                   s.block_type == DTYPE_Q4_0 ? ZERO_EIGHT : ZERO_MIN, out);
     }
     free(perm), free(group_of);
     return e;
@@ -380,8 +392,9 @@ static cudaError_t layout_dense(Layout *l, const Linear *in, DevLinear *out)
             e = arena_alloc(l->arena, &scale, (size_t)t->rows * (ld / 32) * 2);
         if (e != cudaSuccess)
             return e;
-        k_split_q8<<<2048, 256, 0, l->stream>>>((const uint8_t *)raw, (int8_t *)dst, (__half *)scale, (int)t->rows,
-                                                (int)t->cols, (int)ld);
+        k_split_q8<<<2048, 256, 0, l->stream>>>((const uint8_t *)raw, (int8_t *)dst,
+                                                (__half *)scale, (int)t->rows, (int)t->cols,
+                                                (int)ld);
         out->dense = dst, out->q8_scale = (const __half *)scale;
         return cudaGetLastError();
     }
@@ -402,7 +415,8 @@ static cudaError_t layout_dense(Layout *l, const Linear *in, DevLinear *out)
     if (e == cudaSuccess)
         e = cudaMemsetAsync(dst, 0, (size_t)t->rows * ld * value, l->stream);
     if (e == cudaSuccess)
-        e = cudaMemcpy2DAsync(dst, ld * value, raw, row, row, (size_t)t->rows, cudaMemcpyDeviceToDevice, l->stream);
+        e = cudaMemcpy2DAsync(dst, ld * value, raw, row, row, (size_t)t->rows,
+                              cudaMemcpyDeviceToDevice, l->stream);
     return e;
 }
 

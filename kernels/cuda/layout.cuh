@@ -23,12 +23,13 @@ typedef struct {
     DevArena *arena;
     Uploader *up;
     cudaStream_t stream;
-    void *scratch[4];       /* device: raw tensors of one matrix */
+    void *scratch[4]; /* device: raw tensors of one matrix */
     size_t scratch_bytes[4];
-    const char *why;        /* set with cudaErrorNotSupported */
+    const char *why; /* set with cudaErrorNotSupported */
 } Layout;
 
-/* Describes and repacks one matrix.  cudaErrorNotSupported: layout->why says what the backend lacks. */
+/* Describes and repacks one matrix.  cudaErrorNotSupported: layout->why says what the backend
+ * lacks. */
 cudaError_t layout_linear(Layout *layout, const Linear *in, DevLinear *out);
 /* A vector or matrix as float. */
 cudaError_t layout_float(Layout *layout, const Tensor *in, const float **out);

@@ -1,13 +1,16 @@
-/* Linear layers for one to four tokens: 4-bit weights on the int8 tensor cores (phases.cuh), dense weights in float.
+/* Linear layers for one to four tokens: 4-bit weights on the int8 tensor cores (phases.cuh), dense
+ * weights in float.
  *
- * Each warp has a ring of its own in shared memory, filled in the background.  Its first stages are asked for before pdl_wait:
- * weights depend on nothing, so the memory is busy while the kernel in front ends. */
+ * Each warp has a ring of its own in shared memory, filled in the background.  Its first stages are
+ * asked for before pdl_wait: weights depend on nothing, so the memory is busy while the kernel in
+ * front ends. */
 #include "kernels/cuda/linear.cuh"
 #include "kernels/cuda/phases.cuh"
 
 #include <limits.h>
 
-/* Of a warp's ring; a stage is a block of each of two tiles.  Cards with little shared memory take two. */
+/* Of a warp's ring; a stage is a block of each of two tiles.  Cards with little shared memory take
+ * two. */
 enum { STAGES = 4, FEW_STAGES = 2 };
 
 static __host__ __device__ inline size_t ring_bytes(int block_bytes, int stages)
@@ -15,7 +18,10 @@ static __host__ __device__ inline size_t ring_bytes(int block_bytes, int stages)
     return (size_t)LINEAR_WARPS * stages * 2 * block_bytes;
 }
 
-static __host__ __device__ inline int sum_floats(int tokens) { return SUM_WARPS * 32 * tokens; }
+static __host__ __device__ inline int sum_floats(int tokens)
+{
+    return SUM_WARPS * 32 * tokens;
+}
 
 static __host__ __device__ inline int call_pairs(const LinearCall &c, int part)
 {
@@ -23,7 +29,8 @@ static __host__ __device__ inline int call_pairs(const LinearCall &c, int part)
 }
 
 /* Where the two tiles of pair `pair` of a part lie. */
-static __device__ __forceinline__ void pair_tiles(const LinearCall &c, int part, int pair, const uint8_t *tile[2])
+static __device__ __forceinline__ void pair_tiles(const LinearCall &c, int part, int pair,
+                                                  const uint8_t *tile[2])
 {
     const DevLinear &a = c.part[part];
     size_t bytes = (size_t)a.k_blocks * a.block_bytes;
@@ -45,7 +52,8 @@ static __device__ float epilogue_value(const float *red, int row, int token, int
     return y;
 }
 
-/* 1 / rms of a token, out of the shares of the sum of squares; notes the first layer that is not finite. */
+/* 1 / rms of a token, out of the shares of the sum of squares; notes the first layer that is not
+ * finite. */
 static __device__ float finish_norm(const LinearCall &c, const float *share, int token)
 {
     float s = 0;
@@ -57,7 +65,8 @@ static __device__ float finish_norm(const LinearCall &c, const float *share, int
     return inverse_rms(s, c.part[0].n_in, c.eps);
 }
 
-static __device__ void epilogue(const LinearCall &c, int part, int pair, const float *red, const float *share, int tokens)
+static __device__ void epilogue(const LinearCall &c, int part, int pair, const float *red,
+                                const float *share, int tokens)
 {
     const int token = threadIdx.x / 32, row = threadIdx.x % 32;
     if (token >= tokens)
@@ -68,15 +77,18 @@ static __device__ void epilogue(const LinearCall &c, int part, int pair, const f
         int n = pair * TILE_ROWS + row;
         if (row >= TILE_ROWS || n >= c.part[0].n_out)
             return;
-        float g = finish_row(epilogue_value(red, row, token, tokens), scale, c.part[0].bias ? c.part[0].bias[n] : 0.f);
-        float u = finish_row(epilogue_value(red, row + TILE_ROWS, token, tokens), scale, c.part[1].bias ? c.part[1].bias[n] : 0.f);
+        float g = finish_row(epilogue_value(red, row, token, tokens), scale,
+                             c.part[0].bias ? c.part[0].bias[n] : 0.f);
+        float u = finish_row(epilogue_value(red, row + TILE_ROWS, token, tokens), scale,
+                             c.part[1].bias ? c.part[1].bias[n] : 0.f);
         out[n] = silu_times(g, u);
         return;
     }
     int n = pair * 32 + row;
     if (n >= c.part[part].n_out)
         return;
-    float y = finish_row(epilogue_value(red, row, token, tokens), scale, c.part[part].bias ? c.part[part].bias[n] : 0.f);
+    float y = finish_row(epilogue_value(red, row, token, tokens), scale,
+                         c.part[part].bias ? c.part[part].bias[n] : 0.f);
     out[n] = c.epilogue == EPILOGUE_ADD ? __fadd_rn(out[n], y) : y;
 }
 
@@ -89,7 +101,8 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     const int GROUPS = BLOCK_COLS / GROUP;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int k_blocks = c.part[0].k_blocks, block_bytes = c.part[0].block_bytes;
-    const int p1 = call_pairs(c, 0), p2 = c.epilogue == EPILOGUE_SILU || c.n_parts < 2 ? p1 : p1 + call_pairs(c, 1);
+    const int p1 = call_pairs(c, 0),
+              p2 = c.epilogue == EPILOGUE_SILU || c.n_parts < 2 ? p1 : p1 + call_pairs(c, 1);
     const int total = c.epilogue == EPILOGUE_SILU || c.n_parts < 3 ? p2 : p2 + call_pairs(c, 2);
     const bool two_x = c.epilogue == EPILOGUE_SILU && c.part[0].perm != c.part[1].perm;
 
@@ -98,7 +111,8 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     uint8_t *ring = raw + (size_t)warp * stages * 2 * block_bytes;
     int ask_pair = blockIdx.x, ask_k = warp, ask_stage = 0;
     auto ask = [&]() {
-        while (ask_pair < total && ask_k >= k_blocks) { /* its first sum, then its second, then the next pair */
+        while (ask_pair < total &&
+               ask_k >= k_blocks) { /* its first sum, then its second, then the next pair */
             bool second = ask_k % SUM_WARPS >= LINEAR_WARPS;
             ask_pair += second ? gridDim.x : 0;
             ask_k = second ? warp : warp + LINEAR_WARPS;
@@ -120,7 +134,12 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     };
     for (int i = 0; i < stages - 1; i++)
         ask();
-    prefetch_columns(c.norm, c.part[blockIdx.x < p1 ? 0 : blockIdx.x < p2 ? 1 : 2].perm, c.part[0].n_in, k_blocks);
+    prefetch_columns(c.norm,
+                     c.part[blockIdx.x < p1   ? 0
+                            : blockIdx.x < p2 ? 1
+                                              : 2]
+                         .perm,
+                     c.part[0].n_in, k_blocks);
     pdl_launch();
     pdl_wait();
 
@@ -130,7 +149,8 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     float *red = (float *)(raw + ring_bytes(block_bytes, stages));
     uint8_t *x_raw = (uint8_t *)(red + 2 * sum_floats(tokens));
     x[0] = x_shared(x_raw, k_blocks, GROUP, tokens);
-    x[1] = x_shared(x_raw + (two_x ? x_shared_bytes(k_blocks, GROUP, tokens) : 0), k_blocks, GROUP, tokens);
+    x[1] = x_shared(x_raw + (two_x ? x_shared_bytes(k_blocks, GROUP, tokens) : 0), k_blocks, GROUP,
+                    tokens);
     int have = -1, turn = 0, stage = 0; /* have: part whose order of columns x is in */
     for (int pair = blockIdx.x; pair < total; pair += gridDim.x, turn ^= 1) {
         int part = pair < p1 ? 0 : pair < p2 ? 1 : 2, first = part == 0 ? 0 : part == 1 ? p1 : p2;
@@ -138,7 +158,8 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
             float ss[DECODE_TOKENS][2];
             if (have >= 0)
                 __syncthreads();
-            quantise_x<GROUP>(x[0], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[part].perm, k_blocks, tokens, ss);
+            quantise_x<GROUP>(x[0], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[part].perm,
+                              k_blocks, tokens, ss);
             if (c.norm)
 #pragma unroll
                 for (int i = 0; i < 2 * DECODE_TOKENS; i++) {
@@ -147,7 +168,8 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
                         share[(warp + i % 2 * LINEAR_WARPS) * DECODE_TOKENS + i / 2] = s;
                 }
             if (two_x)
-                quantise_x<GROUP>(x[1], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[1].perm, k_blocks, tokens, ss);
+                quantise_x<GROUP>(x[1], c.x, c.part[0].n_in, c.x_stride, c.norm, c.part[1].perm,
+                                  k_blocks, tokens, ss);
             __syncwarp(); /* a warp meets only blocks that it quantised itself */
             have = part;
         }
@@ -159,7 +181,8 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
                     copy_wait<STAGES - 2>();
                 else
                     copy_wait<FEW_STAGES - 2>();
-                __syncwarp(); /* all lanes' copies are there, and all are done with the stage that is asked for next */
+                __syncwarp(); /* all lanes' copies are there, and all are done with the stage that
+                                 is asked for next */
                 W cur[2];
                 cur[0].load(ring + (size_t)stage * 2 * block_bytes, lane);
                 cur[1].load(ring + ((size_t)stage * 2 + 1) * block_bytes, lane);
@@ -171,18 +194,24 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
                     uint32_t b[8];
                     if (t == 0 || two_x) {
                         if (lane < 8 * tokens) {
-                            const uint4 *p = (const uint4 *)(y.q + (size_t)k * tokens * 256 + lane * 32);
+                            const uint4 *p =
+                                (const uint4 *)(y.q + (size_t)k * tokens * 256 + lane * 32);
                             uint4 u = p[0], v = p[1];
-                            b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y, b[6] = v.z, b[7] = v.w;
+                            b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y,
+                            b[6] = v.z, b[7] = v.w;
                         } else {
 #pragma unroll
                             for (int i = 0; i < 8; i++)
                                 b[i] = 0;
                         }
                         float sx = y.scale[(size_t)k * tokens + token];
-                        block_dot<GROUP, ZERO>(acc[t], cur[t], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
+                        block_dot<GROUP, ZERO>(acc[t], cur[t], b,
+                                               y.sums + (size_t)k * GROUPS * tokens + token, tokens,
+                                               sx);
                         if (t == 0 && !two_x)
-                            block_dot<GROUP, ZERO>(acc[1], cur[1], b, y.sums + (size_t)k * GROUPS * tokens + token, tokens, sx);
+                            block_dot<GROUP, ZERO>(acc[1], cur[1], b,
+                                                   y.sums + (size_t)k * GROUPS * tokens + token,
+                                                   tokens, sx);
                     }
                 }
             }
@@ -194,17 +223,22 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
             }
         }
         __syncthreads();
-        epilogue(c, part, pair - first, red + turn * sum_floats(tokens), c.norm ? share : NULL, tokens);
+        epilogue(c, part, pair - first, red + turn * sum_floats(tokens), c.norm ? share : NULL,
+                 tokens);
     }
 }
 
-template <typename T> __global__ void k_dense(const __grid_constant__ LinearCall c, int first, int ld);
+template <typename T>
+__global__ void k_dense(const __grid_constant__ LinearCall c, int first, int ld);
 
 typedef void (*LinearKernel)(const LinearCall);
 
 static LinearKernel linear_kernel(int group, ZeroKind zero)
 {
-#define ROW(g) { k_linear<g, ZERO_EIGHT>, k_linear<g, ZERO_BYTE>, k_linear<g, ZERO_MIN> }
+#define ROW(g)                                                                                     \
+    {                                                                                              \
+        k_linear<g, ZERO_EIGHT>, k_linear<g, ZERO_BYTE>, k_linear<g, ZERO_MIN>                     \
+    }
     static LinearKernel const table[4][3] = { ROW(16), ROW(32), ROW(64), ROW(128) };
 #undef ROW
     return table[group == 16 ? 0 : group == 32 ? 1 : group == 64 ? 2 : 3][zero];
@@ -217,7 +251,8 @@ bool linear_is_fusible(const LinearCall *call)
         return false;
     for (int p = 1; p < call->n_parts; p++) {
         const DevLinear *b = &call->part[p];
-        if (!b->blocks || b->group != a->group || b->zero != a->zero || b->k_blocks != a->k_blocks || b->n_in != a->n_in)
+        if (!b->blocks || b->group != a->group || b->zero != a->zero ||
+            b->k_blocks != a->k_blocks || b->n_in != a->n_in)
             return false;
     }
     return true;
@@ -228,25 +263,31 @@ static size_t shared_bytes(const LinearCall *call, int tokens, int stages)
     const DevLinear *a = &call->part[0];
     size_t one = x_shared_bytes(a->k_blocks, a->group, tokens);
     bool two = call->epilogue == EPILOGUE_SILU && a->perm != call->part[1].perm;
-    return ring_bytes(a->block_bytes, stages) + 2 * sum_floats(tokens) * sizeof(float) + (two ? 2 * one : one);
+    return ring_bytes(a->block_bytes, stages) + 2 * sum_floats(tokens) * sizeof(float) +
+           (two ? 2 * one : one);
 }
 
 static int stages_of(const LinearCall *call, int tokens, int shared_limit)
 {
     for (int stages = STAGES; stages >= FEW_STAGES; stages -= STAGES - FEW_STAGES)
-        if (shared_bytes(call, tokens, stages) + SUM_WARPS * DECODE_TOKENS * sizeof(float) <= (size_t)shared_limit)
+        if (shared_bytes(call, tokens, stages) + SUM_WARPS * DECODE_TOKENS * sizeof(float) <=
+            (size_t)shared_limit)
             return stages;
     return 0;
 }
 
-bool linear_fits(const LinearCall *call, int tokens, int shared_limit) { return stages_of(call, tokens, shared_limit) > 0; }
+bool linear_fits(const LinearCall *call, int tokens, int shared_limit)
+{
+    return stages_of(call, tokens, shared_limit) > 0;
+}
 
 cudaError_t linear_setup(int shared_limit)
 {
     for (int g = 16; g <= 128; g *= 2)
         for (int z = ZERO_EIGHT; z <= ZERO_MIN; z++) {
             cudaFuncAttributes attr;
-            cudaError_t e = cudaFuncGetAttributes(&attr, (const void *)linear_kernel(g, (ZeroKind)z));
+            cudaError_t e =
+                cudaFuncGetAttributes(&attr, (const void *)linear_kernel(g, (ZeroKind)z));
             if (e == cudaSuccess)
                 e = cudaFuncSetAttribute((const void *)linear_kernel(g, (ZeroKind)z),
                                          cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -256,8 +297,8 @@ cudaError_t linear_setup(int shared_limit)
             if (e != cudaSuccess)
                 return e;
         }
-    const void *dense[] = { (const void *)k_dense<float>, (const void *)k_dense<__half>, (const void *)k_dense<__nv_bfloat16>,
-                            (const void *)k_dense<int8_t> };
+    const void *dense[] = { (const void *)k_dense<float>, (const void *)k_dense<__half>,
+                            (const void *)k_dense<__nv_bfloat16>, (const void *)k_dense<int8_t> };
     for (int i = 0; i < 4; i++) {
         cudaError_t e = prefer_shared(dense[i]);
         if (e != cudaSuccess)
@@ -266,7 +307,8 @@ cudaError_t linear_setup(int shared_limit)
     return cudaSuccess;
 }
 
-cudaError_t linear_quantised(const LinearCall *given, int n_sms, int shared_limit, bool pdl, cudaStream_t stream)
+cudaError_t linear_quantised(const LinearCall *given, int n_sms, int shared_limit, bool pdl,
+                             cudaStream_t stream)
 {
     LinearCall copy = *given, *call = &copy;
     const int tokens = copy.tokens ? copy.tokens : DECODE_TOKENS;
@@ -286,18 +328,20 @@ cudaError_t linear_quantised(const LinearCall *given, int n_sms, int shared_limi
     config.stream = stream;
     config.attrs = &attr;
     config.numAttrs = pdl ? 1 : 0;
-    return cudaLaunchKernelEx(&config, linear_kernel(call->part[0].group, call->part[0].zero), *call);
+    return cudaLaunchKernelEx(&config, linear_kernel(call->part[0].group, call->part[0].zero),
+                              *call);
 }
 
 static __device__ __forceinline__ uint4 load_weights(const uint8_t *p)
 {
     uint4 v;
     asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0,%1,%2,%3},[%4];"
-                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
+                 : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+                 : "l"(p));
     return v;
 }
 
-/* ---- dense weights ---------------------------------------------------------------------------------------------- */
+/* ---- dense weights ---- */
 
 static __device__ __forceinline__ void load8(const float *p, float w[8])
 {
@@ -336,9 +380,12 @@ static __device__ __forceinline__ void load8(const int8_t *p, float w[8])
         w[i] = b[i];
 }
 
-/* A warp a row; lanes take 8 columns every 256 in order, then fold in a fixed tree.  x in shared memory, one token after the
- * other in registers.  Rows of n_in % 8 != 0 were padded with zeros at load (stride `ld`). */
-template <typename T> __global__ void __launch_bounds__(256) k_dense(const __grid_constant__ LinearCall c, int first, int ld)
+/* A warp a row; lanes take 8 columns every 256 in order, then fold in a fixed tree.  x in shared
+ * memory, one token after the other in registers.  Rows of n_in % 8 != 0 were padded with zeros at
+ * load (stride `ld`). */
+template <typename T>
+__global__ void __launch_bounds__(256)
+    k_dense(const __grid_constant__ LinearCall c, int first, int ld)
 {
     extern __shared__ __align__(16) float xs[];
     const DevLinear &a = c.part[0];
@@ -369,8 +416,8 @@ template <typename T> __global__ void __launch_bounds__(256) k_dense(const __gri
                     break;
                 const float4 *x4 = (const float4 *)(xs + t * ld + k);
                 float4 u = x4[0], v = x4[1];
-                acc[t] += w[0] * u.x + w[1] * u.y + w[2] * u.z + w[3] * u.w + w[4] * v.x + w[5] * v.y + w[6] * v.z +
-                          w[7] * v.w;
+                acc[t] += w[0] * u.x + w[1] * u.y + w[2] * u.z + w[3] * u.w + w[4] * v.x +
+                          w[5] * v.y + w[6] * v.z + w[7] * v.w;
             }
         }
 #pragma unroll
@@ -397,13 +444,14 @@ cudaError_t linear_dense(const LinearCall *call, int n_sms, cudaStream_t stream)
     for (int first = 0; first < tokens; first += DECODE_TOKENS) {
         int n = tokens - first < DECODE_TOKENS ? tokens - first : DECODE_TOKENS;
         size_t shared = (size_t)n * ld * sizeof(float);
-        void (*kernel)(const LinearCall, int, int) = a->dtype == DTYPE_F32 ? k_dense<float>
+        void (*kernel)(const LinearCall, int, int) = a->dtype == DTYPE_F32   ? k_dense<float>
                                                      : a->dtype == DTYPE_F16 ? k_dense<__half>
-                                                     : a->dtype == DTYPE_BF16 ? k_dense<__nv_bfloat16>
-                                                                              : k_dense<int8_t>;
+                                                     : a->dtype == DTYPE_BF16
+                                                         ? k_dense<__nv_bfloat16>
+                                                         : k_dense<int8_t>;
         if (shared > 48 * 1024) {
-            cudaError_t e = cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                 (int)shared);
+            cudaError_t e = cudaFuncSetAttribute(
+                (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared);
             if (e != cudaSuccess)
                 return e;
         }

@@ -1,4 +1,5 @@
-/* Launchers of the linear layers.  Everything runs on the given stream and may be captured into a graph. */
+/* Launchers of the linear layers.  Everything runs on the given stream and may be captured into a
+ * graph. */
 #ifndef KERNELS_CUDA_LINEAR_CUH
 #define KERNELS_CUDA_LINEAR_CUH
 
@@ -14,24 +15,27 @@ typedef enum {
 typedef struct {
     DevLinear part[3];
     int n_parts;
-    const float *x;    /* [token][x_stride] */
+    const float *x; /* [token][x_stride] */
     int x_stride;
     const float *norm; /* RMS weight applied to x, or NULL */
     float eps;
-    float *out;        /* [token][out_stride]; part p writes at out_offset[p] */
+    float *out; /* [token][out_stride]; part p writes at out_offset[p] */
     int out_stride, out_offset[3];
     Epilogue epilogue;
-    RunState *run;     /* run->n tokens when tokens is 0; nan_layer is set here */
+    RunState *run; /* run->n tokens when tokens is 0; nan_layer is set here */
     int tokens;
     int layer;
-    int stages;        /* filled in by linear_quantised */
+    int stages; /* filled in by linear_quantised */
 } LinearCall;
 
 /* True when linear_quantised can take all parts of the call in one kernel. */
 bool linear_is_fusible(const LinearCall *call);
-/* 4-bit: tokens <= DECODE_TOKENS.  pdl: launched as a programmatic dependent of the kernel in front. */
-cudaError_t linear_quantised(const LinearCall *call, int n_sms, int shared_limit, bool pdl, cudaStream_t stream);
-/* Dense types, one part, no norm, epilogue STORE or ADD; any number of tokens (in batches of DECODE_TOKENS). */
+/* 4-bit: tokens <= DECODE_TOKENS.  pdl: launched as a programmatic dependent of the kernel in
+ * front. */
+cudaError_t linear_quantised(const LinearCall *call, int n_sms, int shared_limit, bool pdl,
+                             cudaStream_t stream);
+/* Dense types, one part, no norm, epilogue STORE or ADD; any number of tokens (in batches of
+ * DECODE_TOKENS). */
 cudaError_t linear_dense(const LinearCall *call, int n_sms, cudaStream_t stream);
 /* Raises shared memory limits; once a device. */
 cudaError_t linear_setup(int shared_limit);

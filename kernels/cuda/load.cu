@@ -1,5 +1,6 @@
-/* Loading: every matrix goes up as it lies in the file and is repacked on the GPU (layout.cu); then the work space is
- * reserved and the decode graphs are captured.  Nothing allocates afterwards but timelines. */
+/* Loading: every matrix goes up as it lies in the file and is repacked on the GPU (layout.cu); then
+ * the work space is reserved and the decode graphs are captured.  Nothing allocates afterwards but
+ * timelines. */
 #include "kernels/cuda/load.cuh"
 #include "kernels/cuda/driver.cuh"
 
@@ -17,7 +18,9 @@ KStatus cuda_status(CudaBackend *b, cudaError_t e, const char *what)
     snprintf(b->fault.device, sizeof b->fault.device, "%s", b->prop.name);
     snprintf(b->fault.what, sizeof b->fault.what, "%s: %s", what, cudaGetErrorString(e));
     cudaGetLastError(); /* clears what is not sticky */
-    return e == cudaErrorMemoryAllocation ? KS_MEMORY : e == cudaErrorNotSupported ? KS_UNSUPPORTED : KS_DEVICE;
+    return e == cudaErrorMemoryAllocation ? KS_MEMORY
+           : e == cudaErrorNotSupported   ? KS_UNSUPPORTED
+                                          : KS_DEVICE;
 }
 
 static KStatus refuse(CudaBackend *b, const char *why)
@@ -36,7 +39,10 @@ typedef struct {
     int done, total;
 } Loading;
 
-static bool cancelled(const Loading *l) { return l->call && l->call->cancel && l->call->cancel->load(); }
+static bool cancelled(const Loading *l)
+{
+    return l->call && l->call->cancel && l->call->cancel->load();
+}
 
 static KStatus load_linear(Loading *l, const Linear *in, DevLinear *out)
 {
@@ -72,8 +78,8 @@ static KStatus load_layer(Loading *l, const LayerWeights *in, DevLayer *out)
     return KS_OK;
 }
 
-/* q, k, v and gate, up see one input, so in real files their act-order is one: equal orders become the same pointer, and x
- * is brought into order once. */
+/* q, k, v and gate, up see one input, so in real files their act-order is one: equal orders become
+ * the same pointer, and x is brought into order once. */
 static cudaError_t share_perm(DevLinear *a, const DevLinear *b)
 {
     if (!a->perm || !b->perm || a->perm == b->perm || a->k_blocks != b->k_blocks)
@@ -97,7 +103,8 @@ static KStatus load_weights_all(Loading *l, const ModelWeights *w)
     Linear embedding;
     memset(&embedding, 0, sizeof embedding);
     embedding.name = "embedding";
-    embedding.n_out = w->embedding.rows, embedding.n_in = w->embedding.cols, embedding.dense = w->embedding;
+    embedding.n_out = w->embedding.rows, embedding.n_in = w->embedding.cols,
+    embedding.dense = w->embedding;
     KStatus s = load_linear(l, &embedding, &m->embedding);
     if (s != KS_OK)
         return s;
@@ -109,7 +116,8 @@ static KStatus load_weights_all(Loading *l, const ModelWeights *w)
         s = load_linear(l, &w->head, &m->head);
     }
     if (s == KS_OK)
-        s = cuda_status(l->b, layout_float(&l->layout, &w->output_norm, &m->output_norm), "norm weights");
+        s = cuda_status(l->b, layout_float(&l->layout, &w->output_norm, &m->output_norm),
+                        "norm weights");
     for (int i = 0; s == KS_OK && i < m->shape.n_layers; i++) {
         DevLayer *d = &m->layers[i];
         s = load_layer(l, &w->layers[i], d);
@@ -133,7 +141,8 @@ static cudaError_t load_rope(CudaLoaded *m)
     for (int p = 0; p < s->max_context; p++)
         for (size_t i = 0; i < half; i++) {
             double angle = p * s->rope_inv_freq[i];
-            host[p * half + i] = make_float2((float)(cos(angle) * s->rope_scale), (float)(sin(angle) * s->rope_scale));
+            host[p * half + i] = make_float2((float)(cos(angle) * s->rope_scale),
+                                             (float)(sin(angle) * s->rope_scale));
         }
     void *dev;
     cudaError_t e = arena_alloc(&m->arena, &dev, n * sizeof *host);
@@ -159,9 +168,13 @@ static int widest_input(const CudaLoaded *m)
 static cudaError_t reserve(CudaLoaded *m)
 {
     const ModelShape *s = &m->shape;
-    const size_t T = m->can_prefill ? PREFILL_TOKENS : DECODE_TOKENS, q_dim = (size_t)s->n_heads * s->head_dim;
+    const size_t T = m->can_prefill ? PREFILL_TOKENS : DECODE_TOKENS,
+                 q_dim = (size_t)s->n_heads * s->head_dim;
     const size_t kv_dim = (size_t)s->n_kv_heads * s->head_dim;
-    struct { void **p; size_t bytes; } want[] = {
+    struct {
+        void **p;
+        size_t bytes;
+    } want[] = {
         { (void **)&m->x, T * s->hidden * 4 },
         { (void **)&m->xn, (size_t)DECODE_TOKENS * s->hidden * 4 },
         { (void **)&m->qkv, T * (q_dim + 2 * kv_dim) * 4 },
@@ -171,7 +184,8 @@ static cudaError_t reserve(CudaLoaded *m)
         { (void **)&m->q16, T * q_dim * 2 },
         { (void **)&m->x16, T * (size_t)widest_input(m) * 2 },
         { (void **)&m->x16_scale, T * 4 },
-        { (void **)&m->partial, attention_partial_floats(s->n_heads, s->n_kv_heads, s->head_dim) * 4 },
+        { (void **)&m->partial,
+          attention_partial_floats(s->n_heads, s->n_kv_heads, s->head_dim) * 4 },
         { (void **)&m->arrived, (size_t)s->n_kv_heads * 4 },
         { (void **)&m->run, sizeof(RunState) },
         { (void **)&m->best, 64 * 8 },
@@ -186,7 +200,8 @@ static cudaError_t reserve(CudaLoaded *m)
             return e;
     }
     if (((CudaBackend *)m->base.backend)->tap) {
-        cudaError_t e = arena_alloc(&m->arena, (void **)&m->taps, (size_t)s->n_layers * 4 * s->hidden * 4);
+        cudaError_t e =
+            arena_alloc(&m->arena, (void **)&m->taps, (size_t)s->n_layers * 4 * s->hidden * 4);
         if (e == cudaSuccess)
             e = arena_alloc(&m->arena, (void **)&m->tap_x, (size_t)s->hidden * 4);
         if (e != cudaSuccess)
@@ -210,7 +225,8 @@ static bool all_packed(const CudaLoaded *m)
     return true;
 }
 
-KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights *weights, const KCall *call, Loaded **out)
+KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights *weights,
+                  const KCall *call, Loaded **out)
 {
     CudaBackend *b = (CudaBackend *)backend;
     if (shape->head_dim % 8 || shape->head_dim > 256 || shape->rope_dims % 2)
@@ -227,7 +243,8 @@ KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights 
     memset(&l, 0, sizeof l);
     l.b = b, l.m = m, l.call = call, l.total = 2 + 7 * shape->n_layers;
     l.layout.arena = &m->arena, l.layout.stream = b->stream;
-    s = m->layers ? cuda_status(b, uploader_new(&l.layout.up, b->stream), "pinned memory") : KS_MEMORY;
+    s = m->layers ? cuda_status(b, uploader_new(&l.layout.up, b->stream), "pinned memory")
+                  : KS_MEMORY;
     if (s == KS_OK)
         s = load_weights_all(&l, weights);
     if (s == KS_OK)

@@ -6,7 +6,8 @@
 
 /* Notes the error in the backend's fault and turns it into a status. */
 KStatus cuda_status(CudaBackend *b, cudaError_t e, const char *what);
-KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights *weights, const KCall *call, Loaded **out);
+KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights *weights,
+                  const KCall *call, Loaded **out);
 void cuda_unload(Loaded *loaded);
 size_t cuda_kv_bytes(const Loaded *loaded, int context);
 

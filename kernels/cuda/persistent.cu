@@ -1,30 +1,37 @@
 /* All layers in one kernel that never drains the memory: one block an SM with three roles.
  *
- *   producer (2 lanes)   streams the SM's weights into a ring of shared memory with bulk copies, in the order of their use and
- *                        without regard to what the others do; bytes in flight are capped, since a long queue would delay the
- *                        polls and stores of the exchanges.
- *   consumers (16 warps) quantise x and meet it with weights; warp w does the blocks k % 16 == w and nothing else, so that no
- *                        warp waits for another one.  Attention is theirs too (attention_task.cuh).
- *   finishers (2 warps)  add the 16 sums of finished rows, apply norm, bias, SiLU and residual, and publish.
+ *   producer (2 lanes)   streams the SM's weights into a ring of shared memory with bulk copies, in
+ *                        the order of their use and without regard to what the others do; bytes in
+ *                        flight are capped, since a long queue would delay the exchanges.
+ *   consumers (16 warps) quantise x and meet it with weights; warp w does the blocks k % 16 == w
+ *                        and nothing else, so that no warp waits for another one.  Attention is
+ *                        theirs too (attention_task.cuh).
+ *   finishers (2 warps)  add the 16 sums of finished rows, apply norm, bias, SiLU and residual, and
+ *                        publish (persistent_finish.cuh).
  *
- * SMs exchange results through global memory.  Each value has a place of its own for each layer, emptied before the launch, is
- * written once, and is polled until it is no longer EMPTY: no flags, no fences, nothing to reset, and a token that was
- * abandoned leaves nothing behind.  Every poll gives up after seconds (trap), so nothing can hang. */
+ * SMs exchange results through global memory.  Each value has a place of its own for each layer,
+ * emptied before the launch, is written once, and is polled until it is no longer EMPTY: no flags,
+ * no fences, nothing to reset, and a token that was abandoned leaves nothing behind.  Every poll
+ * gives up after seconds (trap), so nothing can hang. */
 #include "kernels/cuda/persistent.cuh"
 
 #include <limits.h>
 
 #include "kernels/cuda/embedding.cuh"
+#include "kernels/cuda/persistent_finish.cuh"
 #include "kernels/cuda/persistent_room.cuh"
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
 
-/* ---- producer ------------------------------------------------------------------------------------------------------- */
+/* ---- producer ---- */
 
-static __device__ __forceinline__ void bulk_copy(void *to, const void *from, uint32_t bytes, uint64_t *bar, uint64_t policy)
+static __device__ __forceinline__ void bulk_copy(void *to, const void *from, uint32_t bytes,
+                                                 uint64_t *bar, uint64_t policy)
 {
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint [%0],[%1],%2,[%3],%4;"
-                 ::"r"(shared_address(to)), "l"(from), "r"(bytes), "r"(shared_address(bar)), "l"(policy) : "memory");
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
+                 "[%0],[%1],%2,[%3],%4;" ::"r"(shared_address(to)),
+                 "l"(from), "r"(bytes), "r"(shared_address(bar)), "l"(policy)
+                 : "memory");
 }
 
 /* Two lanes, one for each tile of a pair. */
@@ -41,8 +48,10 @@ static __device__ void produce(const PersistentCall &c, const Room &room, uint8_
             const size_t tile_bytes = (size_t)kb * bb;
             for (int pair = first_pair(c, ph, dealt); pair < c.phase[ph].pairs; pair += gridDim.x) {
                 int local = pair, matrix = matrix_of(c, ph, local);
-                const uint8_t *a = room.layers[l].blocks[matrix] + (ph == 2 ? local : 2 * (size_t)local) * tile_bytes;
-                const uint8_t *b = ph == 2 ? room.layers[l].blocks[5] + local * tile_bytes : a + tile_bytes;
+                const uint8_t *a = room.layers[l].blocks[matrix] +
+                                   (ph == 2 ? local : 2 * (size_t)local) * tile_bytes;
+                const uint8_t *b =
+                    ph == 2 ? room.layers[l].blocks[5] + local * tile_bytes : a + tile_bytes;
                 for (int k = 0; k < kb; k += STAGE_BLOCKS, count++) {
                     const uint32_t bytes = min((int)STAGE_BLOCKS, kb - k) * bb;
                     const int cap = *room.waiting ? c.low : c.high;
@@ -53,11 +62,13 @@ static __device__ void produce(const PersistentCall &c, const Room &room, uint8_
                     }
                     bar_wait(room.empty + at, parity);
                     if (lane == 0)
-                        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _,[%0],%1;"
-                                     ::"r"(shared_address(room.full + at)), "r"(2 * bytes) : "memory");
+                        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _,[%0],%1;" ::"r"(
+                                         shared_address(room.full + at)),
+                                     "r"(2 * bytes)
+                                     : "memory");
                     __syncwarp(3);
-                    bulk_copy(ring + (size_t)at * stage_bytes + lane * STAGE_BLOCKS * bb, (lane ? b : a) + (size_t)k * bb, bytes,
-                              room.full + at, policy);
+                    bulk_copy(ring + (size_t)at * stage_bytes + lane * STAGE_BLOCKS * bb,
+                              (lane ? b : a) + (size_t)k * bb, bytes, room.full + at, policy);
                     if (++at == c.ring)
                         at = 0, parity ^= 1;
                 }
@@ -65,129 +76,19 @@ static __device__ void produce(const PersistentCall &c, const Room &room, uint8_
         }
 }
 
-/* ---- finishers ------------------------------------------------------------------------------------------------------ */
+/* ---- consumers ---- */
 
-struct Finish {
-    int layer, phase, tokens;
-    float scale[DECODE_TOKENS]; /* 1 / rms */
-};
-
-/* Publishes row `lane` of a pair whose sums are in y. */
-template <int TOKENS>
-static __device__ void finish_pair(const PersistentCall &c, const Room &room, const Finish &f, int pair, float *held,
-                                   const float y[TOKENS], float bias, int n, bool in, int place)
+static __device__ __forceinline__ bool some_empty(float4 v)
 {
-    const int lane = threadIdx.x % 32, ph = f.phase;
-    const bool last = f.layer == c.n_layers - 1;
-    #pragma unroll
-    for (int t = 0; t < TOKENS; t++) {
-        if (t >= f.tokens)
-            break;
-        float v = finish_row(y[t], f.scale[t], bias);
-        if (ph == 2) {
-            float up = __shfl_down_sync(~0u, v, TILE_ROWS);
-            v = silu_times(v, up);
-            if (lane < TILE_ROWS && in)
-                publish(exchange_at(c, f.layer, c.exchange.h, f.tokens) + (size_t)t * c.phase[3].n_in + place, v);
-        } else if (ph == 0) {
-            if (in)
-                publish(exchange_at(c, f.layer, c.exchange.qkv, f.tokens) + (size_t)t * c.attention.stride + place, v);
-        } else if (in) {
-            const int hidden = c.phase[0].n_in;
-            float *mine = held + lane * TOKENS + t;
-            v = __fadd_rn(f.layer == 0 && ph == 1 ? __ldcg(c.x + (size_t)t * hidden + n) : *mine, v);
-            *mine = v;
-            if (ph == 3 && last)
-                c.x[(size_t)t * hidden + n] = v;
-            else
-                publish(exchange_at(c, f.layer, ph == 1 ? c.exchange.x_ffn : c.exchange.x_attn, f.tokens) + (size_t)t * hidden +
-                            place, v);
-        }
-    }
+    return is_empty(v.x) || is_empty(v.y) || is_empty(v.z) || is_empty(v.w);
 }
-
-template <int TOKENS> static __device__ void read_scales(const PersistentCall &c, const Room &room, Finish &f)
-{
-#pragma unroll
-    for (int t = 0; t < TOKENS; t++) {
-        if (t >= f.tokens)
-            break;
-        float s = 0;
-#pragma unroll
-        for (int w = 0; w < SUM_WARPS; w++)
-            s += room.share[w * TOKENS + t];
-        if (!isfinite(s) && threadIdx.x % 32 == 0)
-            atomicMin(&c.run->nan_layer, f.layer);
-        f.scale[t] = inverse_rms(s, c.phase[0].n_in, c.eps);
-    }
-}
-
-template <int TOKENS>
-static __device__ void finish(const PersistentCall &c, const Room &room, int me, int tokens)
-{
-    const int lane = threadIdx.x % 32;
-    int dealt = 0;
-    uint32_t count = 0;
-    Finish f;
-    f.tokens = tokens;
-    for (f.layer = 0; f.layer < c.n_layers; f.layer++)
-        for (f.phase = 0; f.phase < 4; f.phase++) {
-            const int ph = f.phase;
-            const PersistentLayer &layer = room.layers[f.layer];
-            const int next = f.layer + 1 < c.n_layers ? f.layer + 1 : f.layer;
-            const int *places = ph == 0 ? NULL : ph == 1 ? layer.place[2] : ph == 2 ? layer.place[3] : room.layers[next].place[0];
-            int ordinal = 0;
-            bool fresh = true;
-            const int start = first_pair(c, ph, dealt), rows = ph == 2 ? TILE_ROWS : 32, most = c.phase[ph == 2 ? 3 : 0].n_in - 1;
-            for (int pair = start; places && pair < c.phase[ph].pairs; pair += gridDim.x) /* all at once: they are cold */
-                asm volatile("prefetch.global.L2 [%0];" ::"l"(places + min(pair * rows + lane, most)));
-            for (int pair = start; pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++) {
-                if (ordinal % FINISHERS != me)
-                    continue;
-                int local = pair, matrix = matrix_of(c, ph, local);
-                bool upper = ph == 2 && lane >= TILE_ROWS;
-                int n = ph == 2 ? local * TILE_ROWS + lane % TILE_ROWS : local * 32 + lane;
-                bool in = n < c.n_out[matrix];
-                const float *biases = layer.bias[matrix + upper];
-                float bias = biases && in ? __ldg(biases + n) : 0.f;
-                int place = ph == 0 ? n + (matrix == 0 ? 0 : matrix == 1 ? c.n_out[0] : c.n_out[0] + c.n_out[1])
-                                    : places && in ? __ldg(places + n) : n;
-                const int slot = slot_of(TOKENS, me, count);
-                bar_wait(room.done + slot, slot_parity(TOKENS, count));
-                count++;
-                if (fresh && ph % 2 == 0)
-                    read_scales<TOKENS>(c, room, f);
-                if (fresh && ph % 2)
-#pragma unroll
-                    for (int t = 0; t < TOKENS; t++)
-                        f.scale[t] = 1.f;
-                fresh = false;
-                float y[TOKENS];
-#pragma unroll
-                for (int t = 0; t < TOKENS; t++)
-                    y[t] = 0;
-                const float *red = room.red + (size_t)slot * SUM_WARPS * 32 * TOKENS + lane * TOKENS;
-#pragma unroll
-                for (int w = 0; w < SUM_WARPS; w++)
-#pragma unroll
-                    for (int t = 0; t < TOKENS; t++)
-                        y[t] += red[w * 32 * TOKENS + t];
-                __syncwarp();
-                if (lane == 0)
-                    bar_arrive(room.taken + slot);
-                finish_pair<TOKENS>(c, room, f, pair, room.held + ordinal * 32 * TOKENS, y, bias, n, in, place);
-            }
-        }
-}
-
-/* ---- consumers ------------------------------------------------------------------------------------------------------ */
-
-static __device__ __forceinline__ bool some_empty(float4 v) { return is_empty(v.x) || is_empty(v.y) || is_empty(v.z) || is_empty(v.w); }
 
 static __device__ __forceinline__ void load_relaxed4(float4 &v, const float *p)
 {
     asm volatile("ld.relaxed.gpu.global.v4.f32 {%0,%1,%2,%3},[%4];"
-                 : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "l"(p) : "memory");
+                 : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+                 : "l"(p)
+                 : "memory");
 }
 
 /* Until all four values are there. */
@@ -202,11 +103,12 @@ static __device__ __forceinline__ void await(const float *p)
     __trap();
 }
 
-/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm: the wait will be long (for
- * attention), so one lane polls first: the polls of all would crowd out what they wait for. */
+/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm:
+ * the wait will be long (for attention), so one lane polls first: the polls of all would crowd out
+ * what they wait for. */
 template <int GROUP, int TOKENS, int N>
-static __device__ void take_x(const XShared &x, const float *src, int n_in, int k_blocks, const float *norm, int tokens,
-                              bool calm, float ss[TOKENS])
+static __device__ void take_x(const XShared &x, const float *src, int n_in, int k_blocks,
+                              const float *norm, int tokens, bool calm, float ss[TOKENS])
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     if (calm && warp < k_blocks) {
@@ -269,7 +171,8 @@ struct Place {
 };
 
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const Room &room, const uint8_t *ring, const XShared &x,
+static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const Room &room,
+                                                 const uint8_t *ring, const XShared &x,
                                                  int k_blocks, int tokens, int finisher, Place &p)
 {
     typedef Weights<GROUP, ZERO> W;
@@ -278,7 +181,8 @@ static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const 
     float acc[2][2] = { { 0, 0 }, { 0, 0 } };
 #pragma unroll 1
     for (int k0 = 0; k0 < k_blocks; k0 += SUM_WARPS) {
-        const int stages = k_blocks - k0 > STAGE_BLOCKS ? 2 : 1, mine = warp / STAGE_BLOCKS, k = k0 + warp;
+        const int stages = k_blocks - k0 > STAGE_BLOCKS ? 2 : 1, mine = warp / STAGE_BLOCKS,
+                  k = k0 + warp;
         if (mine < stages) {
             int at = p.at + mine;
             uint32_t parity = p.parity;
@@ -286,7 +190,8 @@ static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const 
                 at -= c.ring, parity ^= 1;
             bar_wait(room.full + at, parity);
             if (k < k_blocks) {
-                const uint8_t *block = ring + ((size_t)at * 2 * STAGE_BLOCKS + warp % STAGE_BLOCKS) * bb;
+                const uint8_t *block =
+                    ring + ((size_t)at * 2 * STAGE_BLOCKS + warp % STAGE_BLOCKS) * bb;
                 W cur[2];
                 cur[0].load(block, lane);
                 cur[1].load(block + STAGE_BLOCKS * bb, lane);
@@ -297,7 +202,8 @@ static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const 
                 if (lane < 8 * tokens) {
                     const uint4 *q = (const uint4 *)(x.q + (size_t)k * tokens * 256 + lane * 32);
                     uint4 u = q[0], v = q[1];
-                    b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y, b[6] = v.z, b[7] = v.w;
+                    b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y,
+                    b[6] = v.z, b[7] = v.w;
                 }
                 float sx = x.scale[k * tokens + token];
                 const int2 *sums = x.sums + k * (BLOCK_COLS / GROUP) * tokens + token;
@@ -316,7 +222,8 @@ static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const 
     const int slot = slot_of(TOKENS, finisher, count);
     bar_wait(room.taken + slot, slot_parity(TOKENS, count) ^ 1);
     if (lane % 4 < TOKENS) {
-        float *d = room.red + ((size_t)slot * SUM_WARPS + warp) * 32 * TOKENS + lane / 4 * TOKENS + lane % 4;
+        float *d = room.red + ((size_t)slot * SUM_WARPS + warp) * 32 * TOKENS + lane / 4 * TOKENS +
+                   lane % 4;
         d[0] = acc[0][0], d[8 * TOKENS] = acc[0][1];
         d[16 * TOKENS] = acc[1][0], d[24 * TOKENS] = acc[1][1];
     }
@@ -327,15 +234,19 @@ static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const 
 }
 
 /* This SM's attention tasks of a layer.  Slices above 0 first: slice 0 waits for them. */
-static __device__ __forceinline__ void attend_all(const PersistentCall &c, const Room &room, int layer, int tokens)
+static __device__ __forceinline__ void attend_all(const PersistentCall &c, const Room &room,
+                                                  int layer, int tokens)
 {
     const AttentionCall &a = c.attention;
     const int hd = a.head_dim, group = a.n_heads / a.n_kv_heads, columns = tokens * group;
-    const int pos = room.run->pos, used = attention_used(c.slices, div_up(pos + tokens, ATTN_CHUNK)), tasks = a.n_kv_heads * used;
+    const int pos = room.run->pos,
+              used = attention_used(c.slices, div_up(pos + tokens, ATTN_CHUNK)),
+              tasks = a.n_kv_heads * used;
     if (blockIdx.x >= tasks)
         return;
     const size_t plane = (size_t)room.run->context * hd;
-    for (int task = blockIdx.x + (tasks - 1 - blockIdx.x) / gridDim.x * gridDim.x; task >= 0; task -= gridDim.x) {
+    for (int task = blockIdx.x + (tasks - 1 - blockIdx.x) / gridDim.x * gridDim.x; task >= 0;
+         task -= gridDim.x) {
         AttentionTask t;
         t.head = task % a.n_kv_heads, t.slice = task / a.n_kv_heads, t.slices = c.slices;
         t.qkv = exchange_at(c, layer, c.exchange.qkv, tokens), t.stride = a.stride;
@@ -343,9 +254,11 @@ static __device__ __forceinline__ void attend_all(const PersistentCall &c, const
         t.K = room.run->kv + ((size_t)layer * 2 * a.n_kv_heads + t.head) * plane;
         t.V = t.K + a.n_kv_heads * plane;
         t.pos = pos, t.n = tokens;
-        float *partial = exchange_at(c, layer, c.exchange.partial, tokens) + (size_t)t.head * c.slices * columns * (hd + 2);
+        float *partial = exchange_at(c, layer, c.exchange.partial, tokens) +
+                         (size_t)t.head * c.slices * columns * (hd + 2);
         task_sync(); /* the room of x is free */
-        const float *run = hd == 64 ? attend<true, 64>(a, t, (float *)room.x) : attend<true, 128>(a, t, (float *)room.x);
+        const float *run = hd == 64 ? attend<true, 64>(a, t, (float *)room.x)
+                                    : attend<true, 128>(a, t, (float *)room.x);
         if (t.slice) {
             for (int i = threadIdx.x; i < columns * (hd + 2); i += CONSUMERS)
                 publish(partial + (size_t)t.slice * columns * (hd + 2) + i, run[i]);
@@ -363,10 +276,15 @@ static __device__ __forceinline__ void attend_all(const PersistentCall &c, const
     }
 }
 
-static __device__ __forceinline__ void prefetch(const void *p) { asm volatile("prefetch.global.L2 [%0];" ::"l"(p)); }
+static __device__ __forceinline__ void prefetch(const void *p)
+{
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
+}
 
-/* What this SM's attention will read of the cache, and where its result goes, is asked for while q, k and v are being made. */
-static __device__ void prefetch_cache(const PersistentCall &c, const Room &room, int layer, int tokens)
+/* What this SM's attention will read of the cache, and where its result goes, is asked for while q,
+ * k and v are being made. */
+static __device__ void prefetch_cache(const PersistentCall &c, const Room &room, int layer,
+                                      int tokens)
 {
     const AttentionCall &a = c.attention;
     const int hd = a.head_dim, pos = room.run->pos, chunks = div_up(pos + tokens, ATTN_CHUNK);
@@ -374,11 +292,13 @@ static __device__ void prefetch_cache(const PersistentCall &c, const Room &room,
     const size_t plane = (size_t)room.run->context * hd;
     for (int task = blockIdx.x; task < tasks; task += gridDim.x) {
         const int head = task % a.n_kv_heads, slice = task / a.n_kv_heads;
-        const __half *K = room.run->kv + ((size_t)layer * 2 * a.n_kv_heads + head) * plane, *V = K + a.n_kv_heads * plane;
+        const __half *K = room.run->kv + ((size_t)layer * 2 * a.n_kv_heads + head) * plane,
+                     *V = K + a.n_kv_heads * plane;
         /* a warp a chunk at a time: 64 positions of K and of V are contiguous */
         for (int i = threadIdx.x / 32; i < 2 * TILE_CHUNKS; i += SUM_WARPS) {
             const int chunk = slice_chunk(slice, c.slices, i / 2);
-            const int bytes = min((int)ATTN_CHUNK, pos - chunk * ATTN_CHUNK) * hd * (int)sizeof(__half);
+            const int bytes =
+                min((int)ATTN_CHUNK, pos - chunk * ATTN_CHUNK) * hd * (int)sizeof(__half);
             const char *from = (const char *)((i & 1 ? V : K) + (size_t)chunk * ATTN_CHUNK * hd);
             for (int at = threadIdx.x % 32 * 128; at < bytes; at += 32 * 128)
                 prefetch(from + at);
@@ -392,7 +312,8 @@ static __device__ void prefetch_cache(const PersistentCall &c, const Room &room,
 }
 
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ void consume(const PersistentCall &c, const Room &room, const uint8_t *ring, int tokens)
+static __device__ void consume(const PersistentCall &c, const Room &room, const uint8_t *ring,
+                               int tokens)
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     Place p = { 0, 0, { 0, 0 } };
@@ -408,9 +329,14 @@ static __device__ void consume(const PersistentCall &c, const Room &room, const 
         if (pair >= c.phase[ph].pairs)
             continue;
         const float *src = ph == 0 ? (l ? exchange_at(c, l - 1, c.exchange.x_attn, tokens) : c.x0)
-                           : exchange_at(c, l, ph == 1 ? c.exchange.attn : ph == 2 ? c.exchange.x_ffn : c.exchange.h, tokens);
+                                   : exchange_at(c, l,
+                                                 ph == 1   ? c.exchange.attn
+                                                 : ph == 2 ? c.exchange.x_ffn
+                                                           : c.exchange.h,
+                                                 tokens);
         const float *norm = ph % 2 ? NULL : room.layers[l].norm[ph / 2];
-        /* one layout for all phases: a fast warp writes its blocks while another one still reads those of the phase before */
+        /* one layout for all phases: a fast warp writes its blocks while another one still reads
+         * those of the phase before */
         XShared x = x_shared(room.x, c.most_blocks, GROUP, tokens);
         /* measured: one token of a short conversation is faster without */
         const bool calm = ph == 1 && (TOKENS > 1 || room.run->pos >= 1024);
@@ -438,11 +364,13 @@ static __device__ void consume(const PersistentCall &c, const Room &room, const 
 #endif
 
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __global__ void __launch_bounds__(THREADS, 1) k_persistent(const __grid_constant__ PersistentCall c, int tokens)
+static __global__ void __launch_bounds__(THREADS, 1)
+    k_persistent(const __grid_constant__ PersistentCall c, int tokens)
 {
 #if __CUDA_ARCH__ >= 900
     extern __shared__ __align__(128) uint8_t ring[];
-    const int held_pairs = div_up(c.phase[1].pairs, gridDim.x), warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int held_pairs = div_up(c.phase[1].pairs, gridDim.x), warp = threadIdx.x / 32,
+              lane = threadIdx.x % 32;
     const Room room = room_of(ring, c, TOKENS, held_pairs);
     if (threadIdx.x == 0) {
         for (int i = 0; i < c.ring; i++) {
@@ -471,8 +399,9 @@ static __global__ void __launch_bounds__(THREADS, 1) k_persistent(const __grid_c
 #endif
 }
 
-static __global__ void __launch_bounds__(256) k_begin(const __grid_constant__ PersistentCall c,
-                                                      const __grid_constant__ DevLinear embedding, int tokens)
+static __global__ void __launch_bounds__(256)
+    k_begin(const __grid_constant__ PersistentCall c, const __grid_constant__ DevLinear embedding,
+            int tokens)
 {
     const size_t n = (size_t)c.exchange.layer_floats * tokens * c.n_layers / 4;
     for (size_t i = blockIdx.x * 256 + threadIdx.x; i < n; i += (size_t)gridDim.x * 256)
@@ -490,7 +419,11 @@ typedef void (*PersistentKernel)(const PersistentCall, int);
 
 static PersistentKernel kernel_of(const PersistentCall *c, int tokens)
 {
-#define ROW(g, t) { k_persistent<g, ZERO_EIGHT, t>, k_persistent<g, ZERO_BYTE, t>, k_persistent<g, ZERO_MIN, t> }
+#define ROW(g, t)                                                                                  \
+    {                                                                                              \
+        k_persistent<g, ZERO_EIGHT, t>, k_persistent<g, ZERO_BYTE, t>,                             \
+            k_persistent<g, ZERO_MIN, t>                                                           \
+    }
     static PersistentKernel const table[2][3][3] = { { ROW(32, 1), ROW(64, 1), ROW(128, 1) },
                                                      { ROW(32, 4), ROW(64, 4), ROW(128, 4) } };
 #undef ROW
@@ -499,16 +432,19 @@ static PersistentKernel kernel_of(const PersistentCall *c, int tokens)
 
 size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_limit)
 {
-    const int room_for = tokens > 1 ? DECODE_TOKENS : 1, stage = 2 * STAGE_BLOCKS * call->block_bytes;
+    const int room_for = tokens > 1 ? DECODE_TOKENS : 1,
+              stage = 2 * STAGE_BLOCKS * call->block_bytes;
     const AttentionCall *a = &call->attention;
     size_t x = task_floats(tokens * (a->n_heads / a->n_kv_heads), a->head_dim) * sizeof(float);
     call->most_blocks = 0;
     for (int ph = 0; ph < 4; ph++)
-        call->most_blocks = call->phase[ph].k_blocks > call->most_blocks ? call->phase[ph].k_blocks : call->most_blocks;
+        call->most_blocks = call->phase[ph].k_blocks > call->most_blocks ? call->phase[ph].k_blocks
+                                                                         : call->most_blocks;
     size_t of_x = x_shared_bytes(call->most_blocks, call->group, tokens);
     x = of_x > x ? of_x : x;
     call->x_bytes = (int)((x + 127) / 128 * 128);
-    size_t fixed = call->x_bytes + room_bytes(room_for, div_up(call->phase[1].pairs, n_sms), call->n_layers);
+    size_t fixed =
+        call->x_bytes + room_bytes(room_for, div_up(call->phase[1].pairs, n_sms), call->n_layers);
     if (fixed + 4 * stage > (size_t)shared_limit)
         return 0;
     int ring = (int)((shared_limit - fixed) / stage);
@@ -518,25 +454,34 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
     return fixed + (size_t)call->ring * stage;
 }
 
-bool persistent_possible(const PersistentCall *call, int device, int tokens, size_t shared, int shared_limit)
+bool persistent_possible(const PersistentCall *call, int device, int tokens, size_t shared,
+                         int shared_limit)
 {
     const void *kernel = (const void *)kernel_of(call, tokens);
     int cooperative = 0, blocks = 0;
-    return cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, device) == cudaSuccess && cooperative &&
-           cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit) == cudaSuccess &&
+    return cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, device) ==
+               cudaSuccess &&
+           cooperative &&
+           cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                shared_limit) == cudaSuccess &&
            prefer_shared(kernel) == cudaSuccess &&
-           cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, THREADS, shared) == cudaSuccess && blocks >= 1;
+           cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, THREADS, shared) ==
+               cudaSuccess &&
+           blocks >= 1;
 }
 
-cudaError_t persistent_begin(const PersistentCall *call, const DevLinear *embedding, int tokens, cudaStream_t stream)
+cudaError_t persistent_begin(const PersistentCall *call, const DevLinear *embedding, int tokens,
+                             cudaStream_t stream)
 {
     k_begin<<<512, 256, 0, stream>>>(*call, *embedding, tokens);
     return cudaGetLastError();
 }
 
-cudaError_t persistent_launch(const PersistentCall *call, int tokens, int n_sms, size_t shared, cudaStream_t stream)
+cudaError_t persistent_launch(const PersistentCall *call, int tokens, int n_sms, size_t shared,
+                              cudaStream_t stream)
 {
     PersistentCall copy = *call;
     void *args[] = { &copy, &tokens };
-    return cudaLaunchCooperativeKernel((const void *)kernel_of(call, tokens), dim3(n_sms), dim3(THREADS), args, shared, stream);
+    return cudaLaunchCooperativeKernel((const void *)kernel_of(call, tokens), dim3(n_sms),
+                                       dim3(THREADS), args, shared, stream);
 }

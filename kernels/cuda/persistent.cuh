@@ -4,12 +4,15 @@
 
 #include "kernels/cuda/attention.cuh"
 
-/* What a layer is made of, as the kernel sees it.  Index of a matrix: q, k, v, o, gate, up, down. */
+/* What a layer is made of, as the kernel sees it.  Index of a matrix: q, k, v, o, gate, up, down.
+ */
 typedef struct {
     const uint8_t *blocks[7];
     const float *bias[7];
-    const float *norm[2];  /* of attention, of the feed-forward part; in the order of columns of q and of gate */
-    const int *place[4];   /* act-order: where value n of the input of q, o, gate, down lies; NULL: at n */
+    const float *norm[2]; /* of attention, of the feed-forward part; in the order of columns of q
+                             and of gate */
+    const int
+        *place[4]; /* act-order: where value n of the input of q, o, gate, down lies; NULL: at n */
     const float *q_norm, *k_norm;
 } PersistentLayer;
 
@@ -18,7 +21,8 @@ typedef struct {
     int pairs, k_blocks, n_in;
 } PersistentPhase;
 
-/* Results that SMs exchange, each written once a token: floats of one token and layer, and where each kind starts. */
+/* Results that SMs exchange, each written once a token: floats of one token and layer, and where
+ * each kind starts. */
 typedef struct {
     float *base;
     int layer_floats;
@@ -30,26 +34,30 @@ typedef struct {
     int n_layers, group, block_bytes;
     ZeroKind zero;
     PersistentPhase phase[4];
-    int part_pairs[2];             /* pairs of q; of q and k */
+    int part_pairs[2]; /* pairs of q; of q and k */
     int n_out[7];
     int slices;
     float eps;
-    float *x, *x0;                 /* [token][hidden]: residual stream; input of layer 0 in the order of its q */
+    float *x, *x0; /* [token][hidden]: residual stream; input of layer 0 in the order of its q */
     Exchange exchange;
-    AttentionCall attention;       /* constants; pointers of a layer come from `layers` */
+    AttentionCall attention; /* constants; pointers of a layer come from `layers` */
     RunState *run;
     /* of a launch */
-    int ring, low, high;           /* stages: in all; asked for at once while an exchange waits, and otherwise */
-    int most_blocks;               /* k_blocks of the longest phase */
-    int x_bytes;                   /* of shared memory: x, or what attention needs */
+    int ring, low,
+        high;        /* stages: in all; asked for at once while an exchange waits, and otherwise */
+    int most_blocks; /* k_blocks of the longest phase */
+    int x_bytes;     /* of shared memory: x, or what attention needs */
 } PersistentCall;
 
 /* Shared memory for `tokens`; fills the call's sizes.  0: it does not fit. */
 size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_limit);
 /* Empties the exchange and embeds run->ids: the kernel in front of every persistent_launch. */
-cudaError_t persistent_begin(const PersistentCall *call, const DevLinear *embedding, int tokens, cudaStream_t stream);
-cudaError_t persistent_launch(const PersistentCall *call, int tokens, int n_sms, size_t shared, cudaStream_t stream);
+cudaError_t persistent_begin(const PersistentCall *call, const DevLinear *embedding, int tokens,
+                             cudaStream_t stream);
+cudaError_t persistent_launch(const PersistentCall *call, int tokens, int n_sms, size_t shared,
+                              cudaStream_t stream);
 /* Raises shared memory limits; false if the device cannot keep all blocks resident. */
-bool persistent_possible(const PersistentCall *call, int device, int tokens, size_t shared, int shared_limit);
+bool persistent_possible(const PersistentCall *call, int device, int tokens, size_t shared,
+                         int shared_limit);
 
 #endif

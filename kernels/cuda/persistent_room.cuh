@@ -10,14 +10,17 @@ enum {
     FINISHERS = 2,
     CONSUMERS = SUM_WARPS * 32,
     THREADS = (SUM_WARPS + FINISHERS + 1) * 32,
-    STAGE_BLOCKS = 8,  /* of each of two tiles: a stage of the ring */
+    STAGE_BLOCKS = 8, /* of each of two tiles: a stage of the ring */
     MAX_RING = 16,
     MAX_SLOTS = 4
 };
 
-/* Finished pairs that may wait for the finishers.  Each finisher has slots of its own: a barrier's parity tells only its last two
- * uses apart, so whoever waits on it must wait for every one. */
-static __host__ __device__ constexpr int slots_of(int tokens) { return tokens > 1 ? 2 : 4; }
+/* Finished pairs that may wait for the finishers.  Each finisher has slots of its own: a barrier's
+ * parity tells only its last two uses apart, so whoever waits on it must wait for every one. */
+static __host__ __device__ constexpr int slots_of(int tokens)
+{
+    return tokens > 1 ? 2 : 4;
+}
 
 static __device__ __forceinline__ int slot_of(int tokens, int finisher, uint32_t count)
 {
@@ -34,13 +37,13 @@ static_assert((int)CONSUMERS == (int)ATTN_THREADS, "attention runs on the consum
 /* Shared memory behind the ring. */
 struct Room {
     uint8_t *x;
-    float *red;      /* [slots][16 sums][32 rows][tokens] */
-    float *share;    /* [16][tokens]: sums of squares */
-    float *held;     /* [pairs of o here][32][tokens]: the residual stream of this SM's rows */
+    float *red;   /* [slots][16 sums][32 rows][tokens] */
+    float *share; /* [16][tokens]: sums of squares */
+    float *held;  /* [pairs of o here][32][tokens]: the residual stream of this SM's rows */
     PersistentLayer *layers;
     uint64_t *full, *empty, *done, *taken;
     volatile int *waiting;
-    RunState *run;   /* a copy */
+    RunState *run; /* a copy */
 };
 
 static __host__ __device__ inline size_t room_floats(int tokens, int held_pairs)
@@ -71,11 +74,15 @@ static __device__ Room room_of(uint8_t *raw, const PersistentCall &c, int tokens
     return r;
 }
 
-static __device__ __forceinline__ uint32_t shared_address(const void *p) { return (uint32_t)__cvta_generic_to_shared(p); }
+static __device__ __forceinline__ uint32_t shared_address(const void *p)
+{
+    return (uint32_t)__cvta_generic_to_shared(p);
+}
 
 static __device__ __forceinline__ void bar_init(uint64_t *bar, int count)
 {
-    asm volatile("mbarrier.init.shared::cta.b64 [%0],%1;" ::"r"(shared_address(bar)), "r"(count) : "memory");
+    asm volatile("mbarrier.init.shared::cta.b64 [%0],%1;" ::"r"(shared_address(bar)), "r"(count)
+                 : "memory");
 }
 
 static __device__ __forceinline__ void bar_arrive(uint64_t *bar)
@@ -87,8 +94,11 @@ static __device__ __forceinline__ void bar_wait(uint64_t *bar, uint32_t parity)
 {
     for (int tries = 0; tries < MAX_POLLS; tries++) {
         uint32_t ok;
-        asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 p,[%1],%2;\nselp.u32 %0,1,0,p;\n}"
-                     : "=r"(ok) : "r"(shared_address(bar)), "r"(parity) : "memory");
+        asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 "
+                     "p,[%1],%2;\nselp.u32 %0,1,0,p;\n}"
+                     : "=r"(ok)
+                     : "r"(shared_address(bar)), "r"(parity)
+                     : "memory");
         if (ok)
             return;
     }
@@ -103,8 +113,8 @@ static __device__ __forceinline__ void publish(float *p, float v)
     asm volatile("st.relaxed.gpu.global.u32 [%0],%1;" ::"l"(p), "r"(u) : "memory");
 }
 
-/* First pair of a phase for this SM; the wide phases go on dealing where the last one ended, o and down always start at SM 0, so
- * that a row's residual stays in one SM. */
+/* First pair of a phase for this SM; the wide phases go on dealing where the last one ended, o and
+ * down always start at SM 0, so that a row's residual stays in one SM. */
 static __device__ __forceinline__ int first_pair(const PersistentCall &c, int phase, int &dealt)
 {
     const int sm = blockIdx.x, n = gridDim.x;
@@ -126,7 +136,8 @@ static __device__ __forceinline__ int matrix_of(const PersistentCall &c, int pha
     return phase == 1 ? 3 : phase == 2 ? 4 : 6;
 }
 
-static __device__ __forceinline__ float *exchange_at(const PersistentCall &c, int layer, int kind, int tokens)
+static __device__ __forceinline__ float *exchange_at(const PersistentCall &c, int layer, int kind,
+                                                     int tokens)
 {
     return c.exchange.base + ((size_t)layer * c.exchange.layer_floats + kind) * tokens;
 }

@@ -1,9 +1,10 @@
 /* The arithmetic of a 4-bit linear layer for up to four tokens at once.
  *
- * x is quantised for each 128 columns in two terms of 8 bits, q1 + q2 / 128, and met by the nibbles on the int8 tensor cores:
- * token t is columns 2t and 2t + 1 of the mma, so lane % 4 is the token whose sums a lane holds.  Sums within a group are
- * integers; groups are added in float in the order of a warp's blocks, then warps in order.  A token's numbers do not depend
- * on the tokens beside it. */
+ * x is quantised for each 128 columns in two terms of 8 bits, q1 + q2 / 128, and met by the nibbles
+ * on the int8 tensor cores: token t is columns 2t and 2t + 1 of the mma, so lane % 4 is the token
+ * whose sums a lane holds.  Sums within a group are integers; groups are added in float in the
+ * order of a warp's blocks, then warps in order.  A token's numbers do not depend on the tokens
+ * beside it. */
 #ifndef KERNELS_CUDA_PHASES_CUH
 #define KERNELS_CUDA_PHASES_CUH
 
@@ -11,9 +12,10 @@
 
 /* x of a phase in shared memory. */
 struct XShared {
-    uint8_t *q;    /* [k_block][token][256]: first terms, then second, in the order of the mma's B fragments */
-    int2 *sums;    /* [k_block][groups][token]: sums of both terms, for zero points */
-    float *scale;  /* [k_block][token] */
+    uint8_t *q;   /* [k_block][token][256]: first terms, then second, in the order of the mma's B
+                     fragments */
+    int2 *sums;   /* [k_block][groups][token]: sums of both terms, for zero points */
+    float *scale; /* [k_block][token] */
 };
 
 static __host__ __device__ inline size_t x_shared_bytes(int k_blocks, int group, int tokens)
@@ -30,15 +32,17 @@ static __device__ inline XShared x_shared(uint8_t *raw, int k_blocks, int group,
     return x;
 }
 
-/* Blocks are dealt to SUM_WARPS sums, block k to sum k % SUM_WARPS, whatever the count of warps that do the work; finished rows
- * add the sums in order.  So every driver gives the same bits. */
+/* Blocks are dealt to SUM_WARPS sums, block k to sum k % SUM_WARPS, whatever the count of warps
+ * that do the work; finished rows add the sums in order.  So every driver gives the same bits. */
 enum {
     SUM_WARPS = 16,
     SIDE = 4 /* blocks that a warp quantises side by side, so that their latencies overlap */
 };
 
-/* Columns and norm weights depend on nothing: brought into L2 before the kernel in front has ended. */
-static __device__ __forceinline__ void prefetch_columns(const float *norm, const int *perm, int n_in, int k_blocks)
+/* Columns and norm weights depend on nothing: brought into L2 before the kernel in front has ended.
+ */
+static __device__ __forceinline__ void prefetch_columns(const float *norm, const int *perm,
+                                                        int n_in, int k_blocks)
 {
     for (int i = threadIdx.x * 32; i < k_blocks * BLOCK_COLS; i += LINEAR_THREADS * 32) {
         if (perm)
@@ -54,8 +58,9 @@ struct XColumns {
     float4 norm[SIDE];
 };
 
-static __device__ __forceinline__ void load_columns(XColumns &c, int first, const float *norm, const int *perm, int n_in,
-                                                    int k_blocks, int lane)
+static __device__ __forceinline__ void load_columns(XColumns &c, int first, const float *norm,
+                                                    const int *perm, int n_in, int k_blocks,
+                                                    int lane)
 {
 #pragma unroll
     for (int j = 0; j < SIDE; j++) {
@@ -64,20 +69,24 @@ static __device__ __forceinline__ void load_columns(XColumns &c, int first, cons
         if (b < k_blocks && perm)
             c.col[j] = __ldg((const int4 *)(perm + k));
         else if (b < k_blocks)
-            c.col[j] = make_int4(k < n_in ? k : -1, k + 1 < n_in ? k + 1 : -1, k + 2 < n_in ? k + 2 : -1,
-                                 k + 3 < n_in ? k + 3 : -1);
+            c.col[j] = make_int4(k < n_in ? k : -1, k + 1 < n_in ? k + 1 : -1,
+                                 k + 2 < n_in ? k + 2 : -1, k + 3 < n_in ? k + 3 : -1);
         int4 i = c.col[j];
-        c.norm[j] = !norm ? make_float4(1, 1, 1, 1)
-                    : !perm && i.w >= 0 ? __ldg((const float4 *)(norm + k))
-                          : make_float4(i.x >= 0 ? __ldg(norm + i.x) : 0, i.y >= 0 ? __ldg(norm + i.y) : 0,
-                                        i.z >= 0 ? __ldg(norm + i.z) : 0, i.w >= 0 ? __ldg(norm + i.w) : 0);
+        c.norm[j] =
+            !norm ? make_float4(1, 1, 1, 1)
+            : !perm && i.w >= 0
+                ? __ldg((const float4 *)(norm + k))
+                : make_float4(i.x >= 0 ? __ldg(norm + i.x) : 0, i.y >= 0 ? __ldg(norm + i.y) : 0,
+                              i.z >= 0 ? __ldg(norm + i.z) : 0, i.w >= 0 ? __ldg(norm + i.w) : 0);
     }
 }
 
-/* One warp quantises N blocks of 128 columns of one token, STRIDE blocks apart: v[j] holds columns 4 lane .. 4 lane + 3 of the
- * j-th.  Rounds by adding 1.5 * 2^23; the largest magnitude is compared as bits, so that NaN wins and spoils the scale. */
+/* One warp quantises N blocks of 128 columns of one token, STRIDE blocks apart: v[j] holds columns
+ * 4 lane .. 4 lane + 3 of the j-th.  Rounds by adding 1.5 * 2^23; the largest magnitude is compared
+ * as bits, so that NaN wins and spoils the scale. */
 template <int GROUP, int N, int STRIDE>
-static __device__ __forceinline__ void quantise_blocks(const XShared &x, int first, int k_blocks, int token, int tokens, int lane,
+static __device__ __forceinline__ void quantise_blocks(const XShared &x, int first, int k_blocks,
+                                                       int token, int tokens, int lane,
                                                        const float4 v[N])
 {
     const int lanes = GROUP / 4; /* that share a group */
@@ -102,8 +111,10 @@ static __device__ __forceinline__ void quantise_blocks(const XShared &x, int fir
             q1[i] = __float_as_int(b);
             q2[i] = __float_as_int(__fmaf_rn(__fsub_rn(y, __fsub_rn(b, ROUND)), 128.f, ROUND));
         }
-        p1[j] = __byte_perm(__byte_perm(q1[0], q1[1], 0x0040), __byte_perm(q1[2], q1[3], 0x0040), 0x5410);
-        p2[j] = __byte_perm(__byte_perm(q2[0], q2[1], 0x0040), __byte_perm(q2[2], q2[3], 0x0040), 0x5410);
+        p1[j] = __byte_perm(__byte_perm(q1[0], q1[1], 0x0040), __byte_perm(q1[2], q1[3], 0x0040),
+                            0x5410);
+        p2[j] = __byte_perm(__byte_perm(q2[0], q2[1], 0x0040), __byte_perm(q2[2], q2[3], 0x0040),
+                            0x5410);
         s1[j] = __dp4a((int)p1[j], 0x01010101, 0);
         s2[j] = __dp4a((int)p2[j], 0x01010101, 0);
     }
@@ -124,11 +135,13 @@ static __device__ __forceinline__ void quantise_blocks(const XShared &x, int fir
         int b = first + j * STRIDE;
         if (b >= k_blocks)
             continue;
-        uint32_t *d = (uint32_t *)(x.q + ((size_t)b * tokens + token) * 256 + lane % 4 * 32 + lane / 4 * 4);
+        uint32_t *d =
+            (uint32_t *)(x.q + ((size_t)b * tokens + token) * 256 + lane % 4 * 32 + lane / 4 * 4);
         d[0] = p1[j];
         d[32] = p2[j];
         if (lane % lanes == 0)
-            x.sums[((size_t)b * (BLOCK_COLS / GROUP) + lane / lanes) * tokens + token] = make_int2(s1[j], s2[j]);
+            x.sums[((size_t)b * (BLOCK_COLS / GROUP) + lane / lanes) * tokens + token] =
+                make_int2(s1[j], s2[j]);
         if (lane == 0)
             x.scale[(size_t)b * tokens + token] = __uint_as_float(m[j]) * (1.f / (127.f * 128.f));
     }
@@ -144,11 +157,12 @@ static __device__ __forceinline__ float4 times(float4 a, float4 b)
     return make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w);
 }
 
-/* The whole x of a phase: all warps of the block.  ss gets this warp's two shares of each token's sum of squares (for the
- * norm): those of sums warp and warp + LINEAR_WARPS. */
+/* The whole x of a phase: all warps of the block.  ss gets this warp's two shares of each token's
+ * sum of squares (for the norm): those of sums warp and warp + LINEAR_WARPS. */
 template <int GROUP>
-static __device__ void quantise_x(const XShared &x, const float *src, int n_in, int stride, const float *norm,
-                                  const int *perm, int k_blocks, int tokens, float ss[DECODE_TOKENS][2])
+static __device__ void quantise_x(const XShared &x, const float *src, int n_in, int stride,
+                                  const float *norm, const int *perm, int k_blocks, int tokens,
+                                  float ss[DECODE_TOKENS][2])
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const bool whole = !perm && stride % 4 == 0;
@@ -171,8 +185,9 @@ static __device__ void quantise_x(const XShared &x, const float *src, int n_in, 
                 if (whole && i.w >= 0)
                     v[j] = __ldcg((const float4 *)(row + i.x));
                 else
-                    v[j] = make_float4(i.x >= 0 ? __ldcg(row + i.x) : 0, i.y >= 0 ? __ldcg(row + i.y) : 0,
-                                       i.z >= 0 ? __ldcg(row + i.z) : 0, i.w >= 0 ? __ldcg(row + i.w) : 0);
+                    v[j] = make_float4(
+                        i.x >= 0 ? __ldcg(row + i.x) : 0, i.y >= 0 ? __ldcg(row + i.y) : 0,
+                        i.z >= 0 ? __ldcg(row + i.z) : 0, i.w >= 0 ? __ldcg(row + i.w) : 0);
             }
 #pragma unroll
             for (int j = 0; j < SIDE; j++) {
@@ -190,29 +205,37 @@ static __device__ __forceinline__ float inverse_rms(float squares, int n, float 
     return rsqrtf(__fadd_rn(__fdiv_rn(squares, (float)n), eps));
 }
 
-static __device__ __forceinline__ float finish_row(float y, float scale, float bias) { return __fmaf_rn(y, scale, bias); }
+static __device__ __forceinline__ float finish_row(float y, float scale, float bias)
+{
+    return __fmaf_rn(y, scale, bias);
+}
 
 static __device__ __forceinline__ float silu_times(float g, float u)
 {
     return __fmul_rn(__fdividef(g, __fadd_rn(1.f, __expf(-g))), u);
 }
 
-static __device__ __forceinline__ void imma(int c[4], uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3, uint32_t b0,
-                                            uint32_t b1)
+static __device__ __forceinline__ void imma(int c[4], uint32_t a0, uint32_t a1, uint32_t a2,
+                                            uint32_t a3, uint32_t b0, uint32_t b1)
 {
 #if __CUDA_ARCH__ >= 800
-    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+    asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 "
+                 "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
                  : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
                  : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 #else /* sm_75: the same product in four pieces of m8n8k16 */
     asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
-                 : "+r"(c[0]), "+r"(c[1]) : "r"(a0), "r"(b0));
+                 : "+r"(c[0]), "+r"(c[1])
+                 : "r"(a0), "r"(b0));
     asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
-                 : "+r"(c[2]), "+r"(c[3]) : "r"(a1), "r"(b0));
+                 : "+r"(c[2]), "+r"(c[3])
+                 : "r"(a1), "r"(b0));
     asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
-                 : "+r"(c[0]), "+r"(c[1]) : "r"(a2), "r"(b1));
+                 : "+r"(c[0]), "+r"(c[1])
+                 : "r"(a2), "r"(b1));
     asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0,%1},{%2},{%3},{%0,%1};"
-                 : "+r"(c[2]), "+r"(c[3]) : "r"(a3), "r"(b1));
+                 : "+r"(c[2]), "+r"(c[3])
+                 : "r"(a3), "r"(b1));
 #endif
 }
 
@@ -231,7 +254,8 @@ template <int GROUP, ZeroKind ZERO> struct Weights {
 #pragma unroll
         for (int g = 0; g < GROUPS; g++)
             scale[g] = *(const uint32_t *)(s + g * 32);
-        const uint8_t *z = block + NIBBLE_BYTES + GROUPS * 32 + lane / 4 * (ZERO == ZERO_BYTE ? 2 : 4);
+        const uint8_t *z =
+            block + NIBBLE_BYTES + GROUPS * 32 + lane / 4 * (ZERO == ZERO_BYTE ? 2 : 4);
 #pragma unroll
         for (int g = 0; g < GROUPS; g++) {
             if (ZERO == ZERO_BYTE)
@@ -244,8 +268,8 @@ template <int GROUP, ZeroKind ZERO> struct Weights {
 
 /* Adds one group's integer sums (times 1 << shift) to the float sums of rows r and r + 8. */
 template <int GROUP, ZeroKind ZERO>
-static __device__ __forceinline__ void add_group(float acc[2], const Weights<GROUP, ZERO> &w, int g, const int c[4],
-                                                 float unit, float sx, int2 sums)
+static __device__ __forceinline__ void add_group(float acc[2], const Weights<GROUP, ZERO> &w, int g,
+                                                 const int c[4], float unit, float sx, int2 sums)
 {
     float2 s = __half22float2(*(const half2 *)&w.scale[g]);
     acc[0] = __fmaf_rn((float)(c[0] * 128 + c[1]), s.x * (sx * unit), acc[0]);
@@ -260,8 +284,9 @@ static __device__ __forceinline__ void add_group(float acc[2], const Weights<GRO
 
 /* 16 rows x 128 columns against the tokens whose fragments are in b. */
 template <int GROUP, ZeroKind ZERO>
-static __device__ __forceinline__ void block_dot(float acc[2], const Weights<GROUP, ZERO> &w, const uint32_t b[8],
-                                                 const int2 *sums, int tokens, float sx)
+static __device__ __forceinline__ void block_dot(float acc[2], const Weights<GROUP, ZERO> &w,
+                                                 const uint32_t b[8], const int2 *sums, int tokens,
+                                                 float sx)
 {
     const int GROUPS = BLOCK_COLS / GROUP;
     const uint32_t LOW = 0x0f0f0f0f, HIGH = 0xf0f0f0f0;
@@ -282,12 +307,14 @@ static __device__ __forceinline__ void block_dot(float acc[2], const Weights<GRO
         const int HALVES = GROUP / 64; /* of the block that share a group */
 #pragma unroll
         for (int g = 0; g < GROUPS; g++) {
-            int lo[4] = { start[g][0], start[g][1], start[g][2], start[g][3] }, hi[4] = { 0, 0, 0, 0 };
+            int lo[4] = { start[g][0], start[g][1], start[g][2], start[g][3] },
+                hi[4] = { 0, 0, 0, 0 };
 #pragma unroll
             for (int p = g * HALVES; p < (g + 1) * HALVES; p++) {
                 uint4 q = w.w[p];
                 imma(lo, q.x & LOW, q.y & LOW, q.z & LOW, q.w & LOW, b[4 * p], b[4 * p + 1]);
-                imma(hi, q.x & HIGH, q.y & HIGH, q.z & HIGH, q.w & HIGH, b[4 * p + 2], b[4 * p + 3]);
+                imma(hi, q.x & HIGH, q.y & HIGH, q.z & HIGH, q.w & HIGH, b[4 * p + 2],
+                     b[4 * p + 3]);
             }
             int c[4];
 #pragma unroll
@@ -301,7 +328,8 @@ static __device__ __forceinline__ void block_dot(float acc[2], const Weights<GRO
             uint4 q = w.w[m / 2];
             uint32_t mask = LOW;
             int sh = m & 1 ? 4 : 0;
-            uint32_t a0 = q.x >> sh & mask, a1 = q.y >> sh & mask, a2 = q.z >> sh & mask, a3 = q.w >> sh & mask;
+            uint32_t a0 = q.x >> sh & mask, a1 = q.y >> sh & mask, a2 = q.z >> sh & mask,
+                     a3 = q.w >> sh & mask;
             if (GROUP == 32) {
                 int c[4] = { start[m][0], start[m][1], start[m][2], start[m][3] };
                 imma(c, a0, a1, a2, a3, b[2 * m], b[2 * m + 1]);

@@ -1,26 +1,29 @@
-/* Prefill products: a block of 128 rows x 128 tokens; the nibbles become exact halves (q - zero) in registers, products are
- * summed in float over a group and then scaled, so the only roundings are those of x to fp16 and of the sums.
+/* Prefill products: a block of 128 rows x 128 tokens; the nibbles become exact halves (q - zero) in
+ * registers, products are summed in float over a group and then scaled, so the only roundings are
+ * those of x to fp16 and of the sums.
  *
- * The k order of an m16n8k16 fragment is free as long as both operands share it: lane % 4 = t takes columns 4t .. 4t + 3 of
- * each sixteen, which is how the blocks lie. */
+ * The k order of an m16n8k16 fragment is free as long as both operands share it: lane % 4 = t takes
+ * columns 4t .. 4t + 3 of each sixteen, which is how the blocks lie. */
 #include "kernels/cuda/prefill.cuh"
 
 #include <math.h>
 
 enum {
-    ROWS = 128,                    /* of a block: 4 warps of two tiles */
-    TOKENS = 128,                  /* of a block: 2 warps of 64 */
-    N_TILES = 8,                   /* of 8 tokens a warp */
-    X_STRIDE = BLOCK_COLS + 8,     /* halves; keeps fragments off each other's banks */
+    ROWS = 128,                /* of a block: 4 warps of two tiles */
+    TOKENS = 128,              /* of a block: 2 warps of 64 */
+    N_TILES = 8,               /* of 8 tokens a warp */
+    X_STRIDE = BLOCK_COLS + 8, /* halves; keeps fragments off each other's banks */
     STAGES = 3,
     STAGE_HALVES = TOKENS * X_STRIDE
 };
 
-static __global__ void __launch_bounds__(256) k_prepare(const __grid_constant__ PrefillPrepare c, PrefillX x)
+static __global__ void __launch_bounds__(256)
+    k_prepare(const __grid_constant__ PrefillPrepare c, PrefillX x)
 {
     __shared__ float share[8], peak[8];
     const int token = blockIdx.x, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const float *src = c.src + (size_t)token * c.stride, *up = c.up ? c.up + (size_t)token * c.stride : NULL;
+    const float *src = c.src + (size_t)token * c.stride,
+                *up = c.up ? c.up + (size_t)token * c.stride : NULL;
     float ss = 0, top = 0;
     for (int k = threadIdx.x; k < c.n_in; k += 256) {
         float v = src[k];
@@ -65,14 +68,19 @@ static __global__ void __launch_bounds__(256) k_prepare(const __grid_constant__ 
 static __device__ __forceinline__ void hmma(float c[4], const uint32_t a[4], uint2 b)
 {
 #if __CUDA_ARCH__ >= 800
-    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                 "{%0,%1,%2,%3},{%4,%5,%6,%7},{%8,%9},{%0,%1,%2,%3};"
                  : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b.x), "r"(b.y));
 #else
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[0]), "r"(a[1]), "r"(b.x));
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]) : "r"(a[2]), "r"(a[3]), "r"(b.y));
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[0]), "r"(a[1]), "r"(b.x));
+    asm volatile(
+        "mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3},{%4,%5},{%6},{%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[2]), "r"(a[3]), "r"(b.y));
 #endif
 }
 
@@ -82,9 +90,11 @@ static __device__ __forceinline__ uint32_t sub2(uint32_t a, half2 b)
     return *(uint32_t *)&r;
 }
 
-/* Four nibbles (low halves of the bytes of v) of a row as two half2: q - zero, or for ZERO_MIN q * scale + minimum. */
+/* Four nibbles (low halves of the bytes of v) of a row as two half2: q - zero, or for ZERO_MIN q *
+ * scale + minimum. */
 template <ZeroKind ZERO>
-static __device__ __forceinline__ void expand(uint32_t v, half2 zero, half2 scale, uint32_t *lo, uint32_t *hi)
+static __device__ __forceinline__ void expand(uint32_t v, half2 zero, half2 scale, uint32_t *lo,
+                                              uint32_t *hi)
 {
     *lo = sub2(__byte_perm(v, 0x64, 0x4140), ZERO == ZERO_MIN ? __float2half2_rn(1024.f) : zero);
     *hi = sub2(__byte_perm(v, 0x64, 0x4342), ZERO == ZERO_MIN ? __float2half2_rn(1024.f) : zero);
@@ -101,7 +111,8 @@ template <int GROUPS> struct TileRegs {
 };
 
 template <int GROUPS, ZeroKind ZERO>
-static __device__ __forceinline__ void load_tile(TileRegs<GROUPS> &r, const uint8_t *block, int lane)
+static __device__ __forceinline__ void load_tile(TileRegs<GROUPS> &r, const uint8_t *block,
+                                                 int lane)
 {
     r.w[0] = __ldg((const uint4 *)(block + lane * 16));
     r.w[1] = __ldg((const uint4 *)(block + 512 + lane * 16));
@@ -109,7 +120,7 @@ static __device__ __forceinline__ void load_tile(TileRegs<GROUPS> &r, const uint
     for (int g = 0; g < GROUPS; g++) {
         r.scale[g] = __ldg((const uint32_t *)(block + NIBBLE_BYTES + g * 32 + lane / 4 * 4));
         const uint8_t *z = block + NIBBLE_BYTES + GROUPS * 32;
-        r.zero[g] = ZERO == ZERO_EIGHT ? 0x0808u
+        r.zero[g] = ZERO == ZERO_EIGHT  ? 0x0808u
                     : ZERO == ZERO_BYTE ? __ldg((const uint16_t *)(z + g * 16 + lane / 4 * 2))
                                         : __ldg((const uint32_t *)(z + g * 32 + lane / 4 * 4));
     }
@@ -117,7 +128,8 @@ static __device__ __forceinline__ void load_tile(TileRegs<GROUPS> &r, const uint
 
 /* zero (or minimum) and scale of one row of a pair, doubled */
 template <int GROUPS, ZeroKind ZERO>
-static __device__ __forceinline__ void row_constants(const TileRegs<GROUPS> &r, int g, int row, half2 *zero, half2 *scale)
+static __device__ __forceinline__ void row_constants(const TileRegs<GROUPS> &r, int g, int row,
+                                                     half2 *zero, half2 *scale)
 {
     half2 s = *(const half2 *)&r.scale[g];
     *scale = row ? __high2half2(s) : __low2half2(s);
@@ -130,13 +142,14 @@ static __device__ __forceinline__ void row_constants(const TileRegs<GROUPS> &r, 
 }
 
 template <int GROUP, ZeroKind ZERO>
-__global__ void __launch_bounds__(256, 1) k_product(const __grid_constant__ DevLinear w, PrefillX x, float *out, int stride,
-                                                    bool add, int tokens)
+__global__ void __launch_bounds__(256, 1) k_product(const __grid_constant__ DevLinear w, PrefillX x,
+                                                    float *out, int stride, bool add, int tokens)
 {
     extern __shared__ __align__(16) __half xs[];
     const int GROUPS = BLOCK_COLS / GROUP, STEPS = GROUP / 16; /* k16 steps a group */
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, wr = warp / 2, wt = warp % 2;
-    const int t0 = blockIdx.y * TOKENS, tile0 = blockIdx.x * (ROWS / TILE_ROWS) + wr * 2, kb = w.k_blocks;
+    const int t0 = blockIdx.y * TOKENS, tile0 = blockIdx.x * (ROWS / TILE_ROWS) + wr * 2,
+              kb = w.k_blocks;
     const size_t tile_bytes = (size_t)kb * w.block_bytes;
     const uint8_t *tile[2];
 #pragma unroll
@@ -147,7 +160,9 @@ __global__ void __launch_bounds__(256, 1) k_product(const __grid_constant__ DevL
         __half *d = xs + (b % STAGES) * STAGE_HALVES;
         for (int i = threadIdx.x; i < TOKENS * (BLOCK_COLS / 8); i += 256) {
             int t = i / (BLOCK_COLS / 8), v = i % (BLOCK_COLS / 8);
-            copy16(d + t * X_STRIDE + v * 8, x.x + (size_t)min(t0 + t, tokens - 1) * kb * BLOCK_COLS + b * BLOCK_COLS + v * 8);
+            copy16(d + t * X_STRIDE + v * 8, x.x +
+                                                 (size_t)min(t0 + t, tokens - 1) * kb * BLOCK_COLS +
+                                                 b * BLOCK_COLS + v * 8);
         }
     };
 #pragma unroll
@@ -176,7 +191,8 @@ __global__ void __launch_bounds__(256, 1) k_product(const __grid_constant__ DevL
             if (b + 1 < kb)
                 load_tile<GROUPS, ZERO>(next[i], tile[i] + (size_t)(b + 1) * w.block_bytes, lane);
         }
-        const __half *xb = xs + (b % STAGES) * STAGE_HALVES + (wt * 64 + lane / 4) * X_STRIDE + lane % 4 * 4;
+        const __half *xb =
+            xs + (b % STAGES) * STAGE_HALVES + (wt * 64 + lane / 4) * X_STRIDE + lane % 4 * 4;
 #pragma unroll
         for (int g = 0; g < GROUPS; g++) {
             float sum[2][N_TILES][4];
@@ -192,7 +208,8 @@ __global__ void __launch_bounds__(256, 1) k_product(const __grid_constant__ DevL
                     (&sum[0][0][0])[i] = 0;
 #pragma unroll
             for (int s = 0; s < STEPS; s++) {
-                const int step = g * STEPS + s, m = step / 2, half = step % 2; /* 32 columns m, sixteen `half` of them */
+                const int step = g * STEPS + s, m = step / 2,
+                          half = step % 2; /* 32 columns m, sixteen `half` of them */
                 uint32_t a[2][4];
 #pragma unroll
                 for (int i = 0; i < 2; i++) {
@@ -213,7 +230,8 @@ __global__ void __launch_bounds__(256, 1) k_product(const __grid_constant__ DevL
             if (ZERO != ZERO_MIN)
 #pragma unroll
                 for (int i = 0; i < 2; i++) {
-                    float s0 = __low2float(*(const half2 *)&cur[i].scale[g]), s8 = __high2float(*(const half2 *)&cur[i].scale[g]);
+                    float s0 = __low2float(*(const half2 *)&cur[i].scale[g]),
+                          s8 = __high2float(*(const half2 *)&cur[i].scale[g]);
 #pragma unroll
                     for (int n = 0; n < N_TILES; n++) {
                         acc[i][n][0] += sum[i][n][0] * s0, acc[i][n][1] += sum[i][n][1] * s0;
@@ -242,7 +260,10 @@ typedef void (*Product)(const DevLinear, PrefillX, float *, int, bool, int);
 
 static Product product(int group, ZeroKind zero)
 {
-#define ROW(g) { k_product<g, ZERO_EIGHT>, k_product<g, ZERO_BYTE>, k_product<g, ZERO_MIN> }
+#define ROW(g)                                                                                     \
+    {                                                                                              \
+        k_product<g, ZERO_EIGHT>, k_product<g, ZERO_BYTE>, k_product<g, ZERO_MIN>                  \
+    }
     static Product const table[4][3] = { ROW(16), ROW(32), ROW(64), ROW(128) };
 #undef ROW
     return table[group == 16 ? 0 : group == 32 ? 1 : group == 64 ? 2 : 3][zero];
@@ -253,7 +274,8 @@ cudaError_t prefill_setup(void)
     for (int g = 16; g <= 128; g *= 2)
         for (int z = ZERO_EIGHT; z <= ZERO_MIN; z++) {
             cudaError_t e = cudaFuncSetAttribute((const void *)product(g, (ZeroKind)z),
-                                                 cudaFuncAttributeMaxDynamicSharedMemorySize, STAGES * STAGE_HALVES * 2);
+                                                 cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                 STAGES * STAGE_HALVES * 2);
             if (e != cudaSuccess)
                 return e;
         }
@@ -266,10 +288,11 @@ cudaError_t prefill_prepare(const PrefillPrepare *call, const PrefillX *x, cudaS
     return cudaGetLastError();
 }
 
-cudaError_t prefill_linear(const DevLinear *w, const PrefillX *x, float *out, int stride, bool add, int tokens,
-                           cudaStream_t stream)
+cudaError_t prefill_linear(const DevLinear *w, const PrefillX *x, float *out, int stride, bool add,
+                           int tokens, cudaStream_t stream)
 {
     dim3 grid(div_up(w->tiles * TILE_ROWS, ROWS), div_up(tokens, TOKENS));
-    product(w->group, w->zero)<<<grid, 256, STAGES * STAGE_HALVES * 2, stream>>>(*w, *x, out, stride, add, tokens);
+    product(w->group, w->zero)<<<grid, 256, STAGES * STAGE_HALVES * 2, stream>>>(
+        *w, *x, out, stride, add, tokens);
     return cudaGetLastError();
 }

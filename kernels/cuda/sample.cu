@@ -1,5 +1,6 @@
-/* One block of 1024 threads: penalties, a histogram to find where the k-th candidate lies, a sort of those at or above it, and
- * prefix sums.  Weights are whole multiples of 2^-32 (sample.h), so sums in any order are exact and equal the host's. */
+/* One block of 1024 threads: penalties, a histogram to find where the k-th candidate lies, a sort
+ * of those at or above it, and prefix sums.  Weights are whole multiples of 2^-32 (sample.h), so
+ * sums in any order are exact and equal the host's. */
 #include "kernels/cuda/sample.cuh"
 #include "kernels/sample.h"
 
@@ -17,7 +18,10 @@ static __device__ __forceinline__ Rank rank_of(float v, int id)
     return (Rank)u << 32 | (unsigned)(INT_MAX - id);
 }
 
-static __device__ __forceinline__ int rank_id(Rank r) { return INT_MAX - (int)(r & 0xffffffffu); }
+static __device__ __forceinline__ int rank_id(Rank r)
+{
+    return INT_MAX - (int)(r & 0xffffffffu);
+}
 
 static __device__ __forceinline__ float rank_logit(Rank r)
 {
@@ -55,7 +59,8 @@ static __device__ double block_scan(double v, double *share)
 
 static __device__ void apply_penalties(const SampleCall &c)
 {
-    int begin = sample_has_penalty(&c.spec) ? sample_window_begin(&c.spec, c.n_history) : c.n_history;
+    int begin =
+        sample_has_penalty(&c.spec) ? sample_window_begin(&c.spec, c.n_history) : c.n_history;
     for (int i = begin + threadIdx.x; i < c.n_history; i += THREADS)
         if (c.history[i] >= 0 && c.history[i] < c.n_tokens)
             atomicAdd(&c.count[c.history[i]], 1);
@@ -112,10 +117,12 @@ static __device__ int draw(const SampleCall &c, const Rank *list, int n, double 
     double sum = block_scan(weight, share), total = share[THREADS - 1];
     double limit = s.top_p < 1 ? sample_mul_double((double)s.top_p, total) : total;
     double floor_weight = sample_mul_double((double)s.min_p, SAMPLE_ONE);
-    bool keep = i < n && (i == 0 || !(sum - weight >= limit || weight < floor_weight || weight == 0));
+    bool keep =
+        i < n && (i == 0 || !(sum - weight >= limit || weight < floor_weight || weight == 0));
     double kept = block_scan(keep ? weight : 0, share), kept_total = share[THREADS - 1];
     double target = sample_mul_double(sample_random(s.seed, (uint64_t)c.n_history), kept_total);
-    int first = block_reduce(keep && kept > target ? i : INT_MAX, (int *)share, [](int a, int b) { return a < b ? a : b; });
+    int first = block_reduce(keep && kept > target ? i : INT_MAX, (int *)share,
+                             [](int a, int b) { return a < b ? a : b; });
     int last = block_reduce(keep ? i : 0, (int *)share, [](int a, int b) { return a > b ? a : b; });
     return rank_id(list[first == INT_MAX ? last : first]);
 }
@@ -123,9 +130,9 @@ static __device__ int draw(const SampleCall &c, const Rank *list, int n, double 
 static __global__ void __launch_bounds__(THREADS) k_sample(const __grid_constant__ SampleCall c)
 {
     extern __shared__ __align__(16) unsigned char raw[];
-    Rank *list = (Rank *)raw;                     /* [SAMPLE_LIST] */
+    Rank *list = (Rank *)raw;                       /* [SAMPLE_LIST] */
     double *share = (double *)(list + SAMPLE_LIST); /* [THREADS] */
-    int *histogram = (int *)(share + THREADS);    /* [BINS] */
+    int *histogram = (int *)(share + THREADS);      /* [BINS] */
     __shared__ int found, inside, filled;
     bool bad = false;
     Rank raw_best = 0, best = 0;
@@ -185,6 +192,8 @@ bool sample_on_device(const SampleSpec *spec)
 
 cudaError_t sample_launch(const SampleCall *call, cudaStream_t stream)
 {
-    k_sample<<<1, THREADS, SAMPLE_LIST * sizeof(Rank) + THREADS * sizeof(double) + BINS * sizeof(int), stream>>>(*call);
+    k_sample<<<1, THREADS,
+               SAMPLE_LIST * sizeof(Rank) + THREADS * sizeof(double) + BINS * sizeof(int),
+               stream>>>(*call);
     return cudaGetLastError();
 }

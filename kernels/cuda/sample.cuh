@@ -7,7 +7,8 @@
 enum { SAMPLE_LIST = 2048 }; /* candidates that the kernel can sort */
 
 typedef struct {
-    int id;        /* -1: the logits hold NaN or infinity; -2: more candidates than the kernel holds, ask the host */
+    int id; /* -1: the logits hold NaN or infinity; -2: more candidates than the kernel holds, ask
+               the host */
     int nan_layer;
 } StepResult;
 
@@ -17,10 +18,10 @@ typedef struct {
     const int32_t *history; /* device: tokens of the timeline */
     int n_history;
     SampleSpec spec;
-    int *count;             /* [n_tokens], zero between calls */
-    float *penalised;       /* [n_tokens] */
+    int *count;       /* [n_tokens], zero between calls */
+    float *penalised; /* [n_tokens] */
     RunState *run;
-    StepResult *result;     /* mapped */
+    StepResult *result; /* mapped */
 } SampleCall;
 
 /* True when the kernel knows how: greedy with penalties, or a top-k that fits. */

@@ -1,5 +1,6 @@
-/* Host to device at the speed of the bus: several threads copy out of the mapped file into pinned buffers, which go up in
- * turn.  (cudaMemcpy from pageable memory uses one thread and one small buffer of the driver's.) */
+/* Host to device at the speed of the bus: several threads copy out of the mapped file into pinned
+ * buffers, which go up in turn.  (cudaMemcpy from pageable memory uses one thread and one small
+ * buffer of the driver's.) */
 #include "kernels/cuda/layout.cuh"
 
 #include <pthread.h>
