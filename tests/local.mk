@@ -182,4 +182,5 @@ tests_test_memory_t_SOURCES = tests/test_memory.c
 tests_test_memory_t_LDADD = $(TEST_LIBS)
 
 # Weights of the seed model's shape, for measuring.
-EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md
+EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
+	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md
