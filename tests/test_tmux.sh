@@ -63,8 +63,9 @@ ulimit -c 0
 stty -a >"$scratch/modes.before"
 sh -c 'echo \$\$ >"$scratch/pid"; exec "\$@"' sh "$KAIWA" -m "$model" --temperature 0 --seed 1 \
     --backend cpu --threads 1 $*
-echo "exit=\$?"
+status=\$?
 stty -a >"$scratch/modes.after"
+echo "exit=\$status"
 cat >/dev/null
 EOF
     T new-session -d -s k -x "${size%x*}" -y "${size#*x}" \
