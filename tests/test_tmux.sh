@@ -110,13 +110,21 @@ say() { # say TEXT: types it and waits until it stands in the input box, then se
 }
 cursor() { T display-message -p -t k '#{cursor_y},#{cursor_x}'; }
 
-# compare NAME: the screen against tests/screens/NAME.txt, times and speeds left out
+# compare NAME: the screen against tests/screens/NAME.txt, times and speeds left out.  It may take a
+# moment to get there: what is waited for above can stand on a screen that is still being drawn.
 compare() {
-    screen | sed 's/[0-2][0-9]:[0-5][0-9]/HH:MM/g; s/| [0-9][0-9]*\.[0-9] /| N /; s/ *$//' >"$scratch/got"
-    if [ -n "${UPDATE_SCREENS:-}" ]; then
-        cp "$scratch/got" "$src/tests/screens/$1.txt"
-    fi
-    diff "$src/tests/screens/$1.txt" "$scratch/got" >"$scratch/diff" && return
+    [ -z "${UPDATE_SCREENS:-}" ] || sleep 2
+    tries=0
+    while :; do
+        screen | sed 's/[0-2][0-9]:[0-5][0-9]/HH:MM/g; s/| [0-9][0-9]*\.[0-9] /| N /; s/ *$//' >"$scratch/got"
+        if [ -n "${UPDATE_SCREENS:-}" ]; then
+            cp "$scratch/got" "$src/tests/screens/$1.txt"
+        fi
+        diff "$src/tests/screens/$1.txt" "$scratch/got" >"$scratch/diff" && return
+        tries=$((tries + 1))
+        [ $tries -gt $((patience / 20)) ] && break
+        sleep 0.1
+    done
     sed 's/^/# /' "$scratch/diff"
     return 1
 }
@@ -138,7 +146,7 @@ for lang in ${KAIWA_LANGUAGES:-en ja}; do
     ok "the chat opens and the model gets ready"
 
     say 'What is the capital of France?'
-    until_shown "$ready" && until_shown Paris
+    until_shown Paris && until_shown "$ready" # in this order: ready again, when the whole reply is there
     ok "a first turn is answered"
     say 'And of Italy?'
     until_shown Rome && until_shown "$ready"
@@ -146,7 +154,7 @@ for lang in ${KAIWA_LANGUAGES:-en ja}; do
     compare "tmux-80x24.$lang"
     ok "80x24 looks as it should"
     T resize-window -t k -x 40 -y 12
-    until_shown "^> *$" && sleep 0.3
+    until_shown "^> *$"
     compare "tmux-40x12.$lang"
     ok "40x12 looks as it should"
     T resize-window -t k -x 80 -y 24
