@@ -8,6 +8,7 @@
 #include "src/base/i18n.h"
 #include "src/base/path.h"
 #include "src/cmd.h"
+#include "src/greeting.h"
 #include "src/interrupt.h"
 #include "src/plain.h"
 #include "src/start.h"
@@ -36,9 +37,15 @@ static bool open_chat(ChatStart *start, Error *err)
     if (good && start_choose_model(start->options, start->store, &model))
         good = start_open_model(start, buf_cstr(&model), err);
     else if (good)
-        start->notice = start_no_model_text();
+        start_no_model_write(&start->notice);
     buf_release(&model);
     return good;
+}
+
+/* In a plain chat only where a person reads it: a script wants to see what went wrong, no more. */
+static bool greets(const ChatStart *start, const char *plain)
+{
+    return greeting_is_due(start) && (!plain || (isatty(STDIN_FILENO) && isatty(STDERR_FILENO)));
 }
 
 int cmd_chat(CommandContext *context)
@@ -60,10 +67,12 @@ int cmd_chat(CommandContext *context)
     if (!start_begin(&start, context->options, &wants, &err))
         return command_fail(&err);
     start.first_message = context->n_args ? context->args[0] : NULL;
-    if (!open_chat(&start, &err))
+    if (!open_chat(&start, &err)) {
         status = command_fail(&err);
-    else
+    } else {
+        start.greets = greets(&start, plain);
         status = plain ? plain_run(&start, plain) : context->screen(&start);
+    }
     start_end(&start);
     return status;
 }

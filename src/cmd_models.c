@@ -46,12 +46,16 @@ static int list_models(const Options *options)
 {
     ModelList list = { 0 };
     Error err = ERROR_INIT;
+    Buf advice = BUF_INIT;
 
     if (!engine_list_models(&list, &err))
         return command_fail(&err);
     print_models(&list, options_flag(options, "json"));
-    if (!list.n && isatty(STDERR_FILENO))
-        fprintf(stderr, "kaiwa: %s\n", start_no_model_text());
+    if (!list.n && isatty(STDERR_FILENO)) {
+        start_no_model_write(&advice);
+        fprintf(stderr, "kaiwa: %s\n", buf_cstr(&advice));
+        buf_release(&advice);
+    }
     model_list_release(&list);
     return EXIT_OK;
 }

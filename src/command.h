@@ -50,7 +50,8 @@ typedef struct ChatStart {
     struct Worker *worker;
     struct Chat *chat;
     const char *first_message; /* TEXT of the command line, sent at once; NULL */
-    const char *notice; /* said once when the chat opens, translated (no model at hand, …); NULL */
+    Buf notice;                /* said when the chat opens, translated (no model at hand, …) */
+    bool greets;               /* the greeting (src/greeting.h) is said in its place */
 } ChatStart;
 
 /* A new conversation with the system prompt, persona, sampling and length of the options (what /new
@@ -64,7 +65,10 @@ void start_model_changed(ChatStart *start);
 /* --model (also from environment or file), the model last used, or the bundled guide; appends.
  * False: there is none. */
 bool start_choose_model(const Options *options, struct Store *store, Buf *out);
-/* What to tell somebody who has no model: the one way to get one.  Translated, borrowed. */
-const char *start_no_model_text(void);
+/* What to tell somebody for whom no model opens: which there are, or the one way to get one.
+ * Translated; appends. */
+void start_no_model_write(Buf *out);
+/* The same as an error; false. */
+bool start_no_model(Error *err);
 
 #endif

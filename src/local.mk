@@ -2,6 +2,7 @@
 #   libprogram_a_SOURCES += src/NAME.c src/NAME.h
 libprogram_a_SOURCES += src/cmd.h
 libprogram_a_SOURCES += src/command.c src/command.h
+libprogram_a_SOURCES += src/greeting.c src/greeting.h
 libprogram_a_SOURCES += src/help.c src/help.h
 libprogram_a_SOURCES += src/option.c src/option.h
 libprogram_a_SOURCES += src/option_file.c

@@ -17,6 +17,7 @@
 #include "src/base/text.h"
 #include "src/base/utf8.h"
 #include "src/chat.h"
+#include "src/greeting.h"
 #include "src/input.h"
 #include "src/interrupt.h"
 #include "src/output.h"
@@ -206,7 +207,7 @@ static void send_message(Plain *plain, Str text)
     buf_append_str(&whole, buf_str(&plain->attached));
     buf_append_str(&whole, text);
     if (!chat_status(plain->start->chat)->model)
-        error_set(&err, ERR_NOT_FOUND, "%s", start_no_model_text());
+        start_no_model(&err);
     else if (chat_send(plain->start->chat, buf_str(&whole), &err))
         buf_reset(&plain->attached);
     if (err.kind == ERR_NONE)
@@ -280,6 +281,20 @@ static void run_lines(Plain *plain)
     buf_release(&line);
 }
 
+static void say_first(const ChatStart *start)
+{
+    Buf greeting = BUF_INIT;
+
+    if (start->greets) {
+        greeting_write(start, &greeting);
+        fprintf(stderr, "\n%s\n", buf_cstr(&greeting));
+        greeting_was_shown(start);
+    } else if (start->notice.len) {
+        fprintf(stderr, "kaiwa: %s\n", buf_cstr(&start->notice));
+    }
+    buf_release(&greeting);
+}
+
 int plain_run(ChatStart *start, const char *why)
 {
     Plain plain = { .start = start,
@@ -294,8 +309,7 @@ int plain_run(ChatStart *start, const char *why)
         fprintf(stderr,
                 _("Plain chat (%s): one message a line, /help lists the commands, ^D ends.\n"),
                 why);
-    if (start->notice)
-        fprintf(stderr, "kaiwa: %s\n", start->notice);
+    say_first(start);
     wait_idle(&plain);
     /* A model that was asked for and cannot be had: no message would be answered. */
     if (plain.status == EXIT_OK) {

@@ -62,6 +62,8 @@ static const SlashRow commands[] = {
     { "stats", "", N_("show counts and times of the last reply"), true, slash_stats },
     { "help", N_("[COMMAND]"), N_("explain the commands"), true, slash_help },
     { "keys", "", N_("show the keys"), true, slash_keys },
+    { "welcome", "", N_("show the greeting again: how to install the model that kaiwa is made for"),
+      true, slash_welcome },
     { "quit", "", N_("save and leave"), true, slash_quit },
 };
 

@@ -36,6 +36,7 @@ SlashResult slash_ctx(SlashContext *, Str argument, Error *);
 SlashResult slash_stats(SlashContext *, Str argument, Error *);
 SlashResult slash_help(SlashContext *, Str argument, Error *);
 SlashResult slash_keys(SlashContext *, Str argument, Error *);
+SlashResult slash_welcome(SlashContext *, Str argument, Error *);
 SlashResult slash_quit(SlashContext *, Str argument, Error *);
 
 /* A confirmation, one line. */

@@ -272,7 +272,8 @@ static SlashResult show_models(SlashContext *context, Error *err)
     for (size_t i = 0; i < list.n; i++)
         buf_printf(context->out, "%s\n", list.entry[i].name);
     if (!list.n && !model)
-        buf_printf(context->out, "%s\n", start_no_model_text());
+        start_no_model_write(context->out);
+    buf_putc(context->out, '\n');
     model_list_release(&list);
     return SLASH_DONE;
 }

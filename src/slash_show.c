@@ -1,10 +1,11 @@
-/* Slash commands that show something: ctx, stats, help, keys; and quit. */
+/* Slash commands that show something: ctx, stats, help, keys, welcome; and quit. */
 #include "config.h"
 
 #include <stdlib.h>
 
 #include "src/base/i18n.h"
 #include "src/base/text.h"
+#include "src/greeting.h"
 #include "src/slash_parts.h"
 
 enum { LINE_COLS = 50, NAME_COLS = 30 };
@@ -91,7 +92,7 @@ SlashResult slash_stats(SlashContext *context, Str argument, Error *err)
     return SLASH_DONE;
 }
 
-/* ---- /help, /keys, /quit ---- */
+/* ---- /help, /keys, /welcome, /quit ---- */
 
 static void put_help(Buf *out, const SlashRow *row)
 {
@@ -137,6 +138,14 @@ SlashResult slash_keys(SlashContext *context, Str argument, Error *err)
               _("keys belong to the screen: here a line is a message, a backslash at its end goes "
                 "on in the next, "
                 "^C stops a reply and ^D ends"));
+    return SLASH_DONE;
+}
+
+SlashResult slash_welcome(SlashContext *context, Str argument, Error *err)
+{
+    (void)argument;
+    (void)err;
+    greeting_write(context->start, context->out);
     return SLASH_DONE;
 }
 

@@ -16,16 +16,43 @@
 #include "src/provider_script.h"
 
 static const char LAST_MODEL[] = "last-model";
+static const char GUIDE[] = PKGDATADIR "/models/guide";
 
 /* ---- the model ---- */
 
-const char *start_no_model_text(void)
+static void write_how_to_install(Buf *out)
 {
-    return _("no model is installed yet; this fetches one into the cache of Hugging Face, where "
-             "kaiwa finds it:\n"
-             "    hf download dahara1/ELYZA-japanese-Llama-2-7b-fast-instruct-GPTQ\n"
-             "and this starts it:\n"
-             "    kaiwa -m dahara1/ELYZA-japanese-Llama-2-7b-fast-instruct-GPTQ");
+    buf_printf(out, "%s\n",
+               _("no model is installed yet; this fetches one into the cache of Hugging Face, "
+                 "where kaiwa finds it:"));
+    buf_puts(out, "    hf download " START_MODEL " --exclude model.safetensors\n");
+    buf_printf(out, "%s\n", _("and this starts it:"));
+    buf_puts(out, "    kaiwa -m " START_MODEL);
+}
+
+void start_no_model_write(Buf *out)
+{
+    ModelList list = { 0 };
+    Error ignored = ERROR_INIT;
+
+    if (!engine_list_models(&list, &ignored) || !list.n) {
+        write_how_to_install(out);
+    } else {
+        buf_puts(out, _("no model is chosen yet; kaiwa -m NAME opens one of these:"));
+        for (size_t i = 0; i < list.n; i++)
+            buf_printf(out, "\n    %s", list.entry[i].name);
+    }
+    model_list_release(&list);
+}
+
+bool start_no_model(Error *err)
+{
+    Buf why = BUF_INIT;
+
+    start_no_model_write(&why);
+    error_set(err, ERR_NOT_FOUND, "%s", buf_cstr(&why));
+    buf_release(&why);
+    return false;
 }
 
 static bool get_last_model(Store *store, Buf *out)
@@ -53,7 +80,6 @@ static bool get_last_model_unwritten(const Options *options, Buf *out)
 
 bool start_choose_model(const Options *options, Store *store, Buf *out)
 {
-    static const char GUIDE[] = PKGDATADIR "/models/guide";
     const char *model = options_string(options, "model"),
                *provider = options_string(options, "provider");
 
@@ -72,6 +98,14 @@ bool start_choose_model(const Options *options, Store *store, Buf *out)
         return false;
     buf_puts(out, GUIDE);
     return true;
+}
+
+/* It is named by its real path once it was the last one used. */
+bool start_is_bundled(const char *model)
+{
+    char real[PATH_MAX];
+
+    return strcmp(model, GUIDE) == 0 || (realpath(GUIDE, real) && strcmp(model, real) == 0);
 }
 
 bool start_locate_model(const Options *options, Buf *path, Error *err)
@@ -97,7 +131,7 @@ bool start_open_model(ChatStart *start, const char *model, Error *err)
     if (model)
         buf_puts(&chosen, model);
     else if (!start_choose_model(options, start->store, &chosen))
-        return error_set(err, ERR_NOT_FOUND, "%s", start_no_model_text());
+        return start_no_model(err);
     open = request_new(REQUEST_OPEN);
     open->model = buf_take(&chosen);
     open->backend = xstrdup(options_string(options, "backend"));
@@ -252,5 +286,6 @@ void start_end(ChatStart *start)
         worker_stop(start->worker);
     if (start->store)
         store_close(start->store);
+    buf_release(&start->notice);
     *start = (ChatStart){ .options = start->options };
 }

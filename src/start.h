@@ -10,12 +10,17 @@ typedef struct {
     bool want_ids; /* ask --json */
 } StartWants;
 
+/* The model that kaiwa is made for, as Hugging Face names it. */
+#define START_MODEL "dahara1/ELYZA-japanese-Llama-2-7b-fast-instruct-GPTQ"
+
 /* On failure nothing is left open. */
 bool start_begin(ChatStart *start, Options *options, const StartWants *wants, Error *err);
 void start_end(ChatStart *start);
 /* -c, -r or a new conversation.  What was given on the command line overrides what a conversation
  * remembers. */
 bool start_choose_conversation(ChatStart *start, Error *err);
+/* A model that start_choose_model named is the bundled guide. */
+bool start_is_bundled(const char *model);
 /* The engine's path of the model that a command without a chat is to use. */
 bool start_locate_model(const Options *options, Buf *path, Error *err);
 

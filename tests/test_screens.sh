@@ -11,7 +11,28 @@ trap 'rm -rf "$scratch"' EXIT
 n=0
 bad=0
 
-# check REPLAY SIZE ARGS...: in both languages
+# at_home LANGUAGE ARGS...: kaiwa for somebody who lives in $scratch/home
+at_home() {
+    (
+        cd "$scratch/home" || exit
+        unset HF_HOME HF_HUB_CACHE
+        lang=$1
+        shift
+        HOME=$scratch/home XDG_DATA_HOME=$scratch/home/data XDG_CONFIG_HOME=$scratch/home/config \
+            XDG_STATE_HOME=$scratch/home/state XDG_CACHE_HOME=$scratch/home/cache \
+            LC_ALL=C.UTF-8 LANGUAGE=$lang TZ=UTC "$KAIWA" "$@"
+        echo "exit=$?"
+    ) </dev/null
+}
+
+# new_home [HOME]: an empty one, or a copy
+new_home() {
+    rm -rf "$scratch/home"
+    if [ $# = 0 ]; then mkdir -p "$scratch/home"; else cp -r "$1" "$scratch/home"; fi
+}
+
+# check REPLAY SIZE ARGS...: in both languages, for somebody who has been here before; with
+# first=yes for a newcomer
 check() {
     replay=$1
     size=$2
@@ -19,17 +40,9 @@ check() {
     for lang in ${KAIWA_LANGUAGES:-en ja}; do
         name=$replay.$size.$lang
         n=$((n + 1))
-        rm -rf "$scratch/home"
-        mkdir -p "$scratch/home"
-        (
-            cd "$scratch/home" || exit
-            unset HF_HOME HF_HUB_CACHE
-            HOME=$scratch/home XDG_DATA_HOME=$scratch/home/data XDG_CONFIG_HOME=$scratch/home/config \
-                XDG_STATE_HOME=$scratch/home/state XDG_CACHE_HOME=$scratch/home/cache \
-                LC_ALL=C.UTF-8 LANGUAGE=$lang TZ=UTC \
-                "$KAIWA" --headless "$size" --keys "$screens/$replay.replay" "$@"
-            echo "exit=$?"
-        ) >"$scratch/got" 2>"$scratch/errors" </dev/null
+        if [ "$first" = yes ]; then new_home; else new_home "$scratch/greeted"; fi
+        at_home "$lang" --headless "$size" --keys "$screens/$replay.replay" "$@" \
+            >"$scratch/got" 2>"$scratch/errors"
         # The way to resume holds a random name.
         sed 's/\(kaiwa -r \)[0-9a-f]*/\1UID/' "$scratch/got" >"$scratch/screen"
         [ -n "${UPDATE_SCREENS:-}" ] && cp "$scratch/screen" "$screens/$name.txt"
@@ -44,6 +57,16 @@ check() {
     done
 }
 
+# Whoever has opened the chat once was greeted.
+new_home
+echo 'screen only' >"$scratch/only.replay"
+at_home en --headless 80x24 --keys "$scratch/only.replay" --provider local >"$scratch/got" 2>"$scratch/errors"
+cp -r "$scratch/home" "$scratch/greeted"
+
+first=yes
+check greeting 80x24 -m script --provider "script:$screens/chat.script" --ambiguous-width 1
+check newcomer 44x14 --provider local --ambiguous-width 2
+first=no
 for size in 80x24 40x12; do
     check chat $size -m script --provider "script:$screens/chat.script" --ambiguous-width 1
     check views $size -m script --provider "script:$screens/chat.script" --ambiguous-width 1

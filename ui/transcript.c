@@ -249,6 +249,11 @@ void transcript_top(Transcript *transcript)
         hold_place(transcript, first);
 }
 
+void transcript_read_note(Transcript *transcript)
+{
+    hold_place(transcript, (TranscriptPlace){ transcript->n_path, 0 });
+}
+
 void transcript_bottom(Transcript *transcript)
 {
     transcript->follow = true;

@@ -52,6 +52,8 @@ void transcript_update(Transcript *transcript, const Chat *chat, int cols, int h
 void transcript_draw(Transcript *transcript, Grid *grid, Rect area);
 void transcript_scroll(Transcript *transcript, int rows); /* negative: back */
 void transcript_top(Transcript *transcript);
+/* Shows the note from its first row, also where it is longer than the window. */
+void transcript_read_note(Transcript *transcript);
 void transcript_bottom(Transcript *transcript);
 
 #endif

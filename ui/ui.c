@@ -15,6 +15,7 @@
 #include "src/base/mem.h"
 #include "src/base/path.h"
 #include "src/base/text.h"
+#include "src/greeting.h"
 #include "ui/app.h"
 #include "ui/frame.h"
 #include "ui/terminal.h"
@@ -519,6 +520,19 @@ static void app_release(App *app)
     buf_release(&app->inserted);
 }
 
+/* What was wrong with the keys' settings, then the greeting or why there is no model. */
+static void say_first(App *app, Buf *words)
+{
+    const ChatStart *start = app->start;
+    if (start->greets)
+        greeting_write(start, words);
+    else
+        buf_append_str(words, buf_str(&start->notice));
+    app_note(app, buf_str(words));
+    if (start->greets)
+        greeting_was_shown(start);
+}
+
 int ui_run(const ChatStart *start)
 {
     Error err = ERROR_INIT;
@@ -535,9 +549,7 @@ int ui_run(const ChatStart *start)
     bool good = open_screen(&app, &err) && open_views(&app, &err);
     if (good) {
         app_changed(&app, CHAT_CHANGED_PATH | CHAT_CHANGED_STATE);
-        if (start->notice)
-            buf_puts(&warnings, start->notice);
-        app_note(&app, buf_str(&warnings));
+        say_first(&app, &warnings);
         run_loop(&app, signal_fd);
         shut_down(&app);
     }

@@ -405,7 +405,7 @@ void view_chat_note(View *view, Str text)
 {
     transcript_set_note(&chat_view(view)->transcript, text);
     if (text.len > 0)
-        transcript_bottom(&chat_view(view)->transcript);
+        transcript_read_note(&chat_view(view)->transcript);
 }
 
 bool view_chat_has_note(const View *view)
