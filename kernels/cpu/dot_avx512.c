@@ -12,7 +12,7 @@ enum {
     DENSE_ROWS = 4,  /* with TOKENS */
     SINGLE_ROWS = 8, /* with a single token */
     DENSE_SUMS = 16,
-    PREFETCH = 2048 /* bytes ahead of a single token's codes */
+    PREFETCH = 6144 /* bytes ahead of a single token's codes */
 };
 
 /* ---- tiles ---- */
@@ -161,28 +161,24 @@ INLINE void run_batch(TileRun *run, const RunKind kind)
                              run->total[i][t]);
 }
 
-/* A single token: sums stay in registers, and memory is asked for ahead of its use. */
+/* A single token.  One tile at a time, so that the codes are one stream that memory is asked for
+ * ahead of its use, across the end of a tile too. */
 INLINE void run_single(TileRun *run, const RunKind kind)
 {
     const Product *p = run->p;
     const Matrix *m = p->matrix;
-    size_t tile_bytes = (size_t)m->form.n_blocks * block_bytes(kind);
-    const uint8_t *from = m->codes + (size_t)run->tile * tile_bytes;
-    __m512 first = _mm512_setzero_ps(), second = first, *total[2] = { &first, &second };
+    const uint8_t *from =
+        m->codes + (size_t)run->tile * (size_t)m->form.n_blocks * block_bytes(kind);
+    __m512 sum = _mm512_setzero_ps(), *total[2] = { &sum, NULL };
     for (int block = 0; block < m->form.n_blocks; block++, from += block_bytes(kind)) {
-        Group group = load_group(run, block, kind.tiles);
+        Group group = load_group(run, block, 1);
         __m512i codes[2][8];
-        for (int i = 0; i < kind.tiles; i++) {
-            load_codes(from + (size_t)i * tile_bytes, kind, codes[i]);
-            for (size_t line = 0; line < block_bytes(kind); line += 64)
-                _mm_prefetch((const char *)from + (size_t)i * tile_bytes + PREFETCH + line,
-                             _MM_HINT_T0);
-        }
+        load_codes(from, kind, codes[0]);
+        for (size_t line = 0; line < block_bytes(kind); line += 64)
+            _mm_prefetch((const char *)from + PREFETCH + line, _MM_HINT_T0);
         add_block(codes, &group, p->quant, (size_t)block, kind, total);
     }
-    _mm512_storeu_ps(p->out + (size_t)run->tile * TILE_ROWS, first);
-    if (kind.tiles == 2)
-        _mm512_storeu_ps(p->out + (size_t)(run->tile + 1) * TILE_ROWS, second);
+    _mm512_storeu_ps(p->out + (size_t)run->tile * TILE_ROWS, sum);
 }
 
 INLINE void run_kind(TileRun *run, const RunKind kind, const bool single)
@@ -239,11 +235,11 @@ static void q4(const Product *p, int tile, int tile_end, int n)
     TileRun run; /* large: nothing more is cleared than is used */
     run.p = p;
     run.n = n;
-    for (run.tile = tile; run.tile + 2 <= tile_end; run.tile += 2)
-        if (n == 1)
-            run_q4(&run, 2, true);
-        else
-            run_q4(&run, 2, false);
+    run.tile = tile;
+    for (; n == 1 && run.tile < tile_end; run.tile++)
+        run_q4(&run, 1, true);
+    for (; run.tile + 2 <= tile_end; run.tile += 2)
+        run_q4(&run, 2, false);
     if (run.tile < tile_end)
         run_q4(&run, 1, false);
 }
@@ -253,11 +249,11 @@ static void q8(const Product *p, int tile, int tile_end, int n)
     TileRun run;
     run.p = p;
     run.n = n;
-    for (run.tile = tile; run.tile + 2 <= tile_end; run.tile += 2)
-        if (n == 1)
-            run_q8(&run, 2, true);
-        else
-            run_q8(&run, 2, false);
+    run.tile = tile;
+    for (; n == 1 && run.tile < tile_end; run.tile++)
+        run_q8(&run, 1, true);
+    for (; run.tile + 2 <= tile_end; run.tile += 2)
+        run_q8(&run, 2, false);
     if (run.tile < tile_end)
         run_q8(&run, 1, false);
 }

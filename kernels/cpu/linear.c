@@ -7,7 +7,7 @@
 typedef struct {
     const Isa *isa;
     const LinearJob *job;
-    int tiles_an_item;
+    int threads, tiles_an_item, items_a_thread;
     int first_item[4]; /* of each product, and the end */
 } LinearRun;
 
@@ -38,11 +38,21 @@ static void finish_rows(const LinearRun *run, const Product *p, int tile, int ti
     }
 }
 
+/* Items are taken in turn.  Threads that keep pace then each walk along a part of its own, so what
+ * a kernel asked for beyond the end of its item is where it goes next. */
+static int place_item(const LinearRun *run, int item)
+{
+    if (item >= run->items_a_thread * run->threads)
+        return item;
+    return item % run->threads * run->items_a_thread + item / run->threads;
+}
+
 static void linear_item(void *arg, int item, int thread)
 {
     const LinearRun *run = arg;
     int which = 0;
     (void)thread;
+    item = place_item(run, item);
     while (item >= run->first_item[which + 1])
         which++;
     const Product *p = &run->job->product[which];
@@ -62,7 +72,7 @@ static void linear_item(void *arg, int item, int thread)
 void linear_run(const CpuBackend *backend, const LinearJob *job)
 {
     int threads = pool_threads(backend->pool), tiles = 0;
-    LinearRun run = { .isa = backend->isa, .job = job };
+    LinearRun run = { .isa = backend->isa, .job = job, .threads = threads };
     for (int i = 0; i < job->n_products; i++)
         tiles += job->product[i].matrix->n_tiles;
     run.tiles_an_item = threads == 1 ? tiles : tiles / (threads * 8);
@@ -74,5 +84,6 @@ void linear_run(const CpuBackend *backend, const LinearJob *job)
         run.first_item[i + 1] =
             run.first_item[i] +
             (job->product[i].matrix->n_tiles + run.tiles_an_item - 1) / run.tiles_an_item;
+    run.items_a_thread = run.first_item[job->n_products] / threads;
     pool_run(backend->pool, run.first_item[job->n_products], linear_item, &run);
 }
