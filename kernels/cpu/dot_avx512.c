@@ -12,7 +12,8 @@ enum {
     DENSE_ROWS = 4,  /* with TOKENS */
     SINGLE_ROWS = 8, /* with a single token */
     DENSE_SUMS = 16,
-    PREFETCH = 6144 /* bytes ahead of a single token's codes */
+    PREFETCH = 6144, /* bytes ahead of a single token's codes */
+    KV_AHEAD = 4096  /* and of keys and values */
 };
 
 /* ---- tiles ---- */
@@ -367,16 +368,20 @@ INLINE void chunk_scores(const int16_t *k, int head_dim, const int16_t *query, f
                          const int n)
 {
     __m512i high[4], low[4];
+#pragma GCC unroll 4
     for (int q = 0; q < n; q++)
         high[q] = low[q] = _mm512_setzero_si512();
     for (int d = 0; d < head_dim; d += 2, k += 32) {
         __m512i keys = _mm512_loadu_si512(k);
+        _mm_prefetch((const char *)k + KV_AHEAD, _MM_HINT_T0);
+#pragma GCC unroll 4
         for (int q = 0; q < n; q++) {
             const int16_t *terms = query + (size_t)q * 2 * (size_t)head_dim + d;
             high[q] = _mm512_dpwssd_epi32(high[q], keys, broadcast_pair(terms));
             low[q] = _mm512_dpwssd_epi32(low[q], keys, broadcast_pair(terms + head_dim));
         }
     }
+#pragma GCC unroll 4
     for (int q = 0; q < n; q++)
         _mm512_storeu_ps(score + (size_t)q * KV_PAGE,
                          _mm512_fmadd_ps(_mm512_cvtepi32_ps(high[q]), _mm512_set1_ps(256.0f),
@@ -417,6 +422,8 @@ INLINE void value_vectors(const int16_t *v, size_t stride, int begin, int end, c
             sum[q][j] = _mm512_setzero_ps();
     for (int i = begin; i < end; i++) {
         const int16_t *row = v + (size_t)i * stride;
+        for (int line = 0; line < n; line += 2)
+            _mm_prefetch((const char *)(row + 16 * line) + KV_AHEAD, _MM_HINT_T0);
         for (int j = 0; j < n; j++) {
             __m256i half = _mm256_loadu_si256((const __m256i *)(const void *)(row + 16 * j));
             __m512 values = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(half));
