@@ -12,7 +12,11 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { TOKENS = 2, DENSE_ROWS = 2 };
+enum {
+    TOKENS = 2, /* dense: of a batch at once */
+    DENSE_ROWS = 2,
+    PREFETCH = 6144 /* bytes ahead of a single token's codes */
+};
 
 /* ---- tiles ---- */
 
@@ -58,21 +62,20 @@ typedef struct {
     int n_codes; /* a word of terms each: a block of 4 bits, half a block of 8 */
 } RunKind;
 
-INLINE Group load_group(const TileRun *run, int block)
+INLINE Group load_group(const TileRun *run, int block, const int half)
 {
     const Matrix *m = run->p->matrix;
     Group group = { .zero = _mm256_setzero_si256(), .min = _mm256_setzero_ps() };
     int index = m->block_group ? m->block_group[block] : block;
     size_t at = ((size_t)run->tile * (size_t)m->n_groups + (size_t)index) * TILE_ROWS;
-    group.scale = load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type,
-                              run->half);
+    group.scale =
+        load_values(m->scales + at * (m->scale_type == DTYPE_F32 ? 4 : 2), m->scale_type, half);
     if (m->offset == OFFSET_ZEROS) {
-        __m128i bytes =
-            _mm_loadl_epi64((const __m128i *)(const void *)(m->zeros + at + 8 * run->half));
+        __m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)(m->zeros + at + 8 * half));
         group.zero = _mm256_cvtepu8_epi32(bytes);
     }
     if (m->offset == OFFSET_MINS)
-        group.min = load_values(m->mins + at * 2, DTYPE_F16, run->half);
+        group.min = load_values(m->mins + at * 2, DTYPE_F16, half);
     return group;
 }
 
@@ -123,23 +126,22 @@ INLINE __m256i offset_sum(__m256i less_sum, const Group *group, const RunKind ki
     return _mm256_setzero_si256();
 }
 
-INLINE void end_block(TileRun *run, const Group *group, size_t at, int t, __m256i sum,
-                      const RunKind kind)
+INLINE __m256 end_block(const Activations *x, const Group *group, size_t at, __m256i sum,
+                        __m256 total, const RunKind kind)
 {
-    const Activations *x = run->p->quant;
     __m256 scale = _mm256_mul_ps(group->scale, _mm256_set1_ps(x->scale[at]));
     sum = _mm256_add_epi32(sum, offset_sum(_mm256_set1_epi32(x->less_sum[at]), group, kind));
-    run->total[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, run->total[t]);
+    total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum), scale, total);
     if (kind.offset == OFFSET_MINS)
-        run->total[t] =
-            _mm256_fmadd_ps(group->min, _mm256_set1_ps(x->scaled_sum[at]), run->total[t]);
+        total = _mm256_fmadd_ps(group->min, _mm256_set1_ps(x->scaled_sum[at]), total);
+    return total;
 }
 
 /* A block for every token; 4-bit codes stay in registers while the tokens pass. */
 INLINE void run_block(TileRun *run, const uint8_t *from, int block, const RunKind kind)
 {
     const Activations *x = run->p->quant;
-    Group group = load_group(run, block);
+    Group group = load_group(run, block, run->half);
     size_t at = (size_t)block * (size_t)x->n_tokens, size = (size_t)x->form.block;
     __m256i codes[8], rest[8];
     load_codes(from, kind.kind, kind.n_codes, codes);
@@ -153,7 +155,7 @@ INLINE void run_block(TileRun *run, const uint8_t *from, int block, const RunKin
         else
             sum = _mm256_add_epi32(word_sum(codes, terms, kind.n_codes),
                                    word_sum(rest, terms + size, kind.n_codes));
-        end_block(run, &group, at + (size_t)t, t, sum, kind);
+        run->total[t] = end_block(x, &group, at + (size_t)t, sum, run->total[t], kind);
     }
 }
 
@@ -176,21 +178,101 @@ INLINE void run_matrix(TileRun *run, const RunKind kind)
     }
 }
 
+/* A block of 4 bits for one token, both halves of the tile at once: the codes are one stream. */
+INLINE void nibble_sums(const uint8_t *from, const int8_t *high_terms, const int8_t *low_terms,
+                        const int n_codes, __m256i sum[2])
+{
+    const __m256i mask = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1);
+    __m256i high[2], low[2];
+    high[0] = high[1] = low[0] = low[1] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (int j = 0; j < n_codes; j++) {
+        __m256i high_term = broadcast_word(high_terms + 4 * j),
+                low_term = broadcast_word(low_terms + 4 * j);
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; half++) {
+            __m256i word = load_bytes(from + j / 2 * 64 + 32 * half);
+            __m256i codes = _mm256_and_si256(j % 2 ? _mm256_srli_epi16(word, 4) : word, mask);
+            high[half] = _mm256_add_epi16(high[half], _mm256_maddubs_epi16(codes, high_term));
+            low[half] = _mm256_add_epi16(low[half], _mm256_maddubs_epi16(codes, low_term));
+        }
+    }
+    for (int half = 0; half < 2; half++)
+        sum[half] = _mm256_add_epi32(_mm256_slli_epi32(_mm256_madd_epi16(high[half], ones), 8),
+                                     _mm256_madd_epi16(low[half], ones));
+}
+
+/* The same of 8 bits: even and odd bytes as words. */
+INLINE void word_sums(const uint8_t *from, const int8_t *terms, __m256i sum[2])
+{
+    const __m256i mask = _mm256_set1_epi16(255);
+    sum[0] = sum[1] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) {
+        __m256i even_term = broadcast_word(terms + 8 * j),
+                odd_term = broadcast_word(terms + 8 * j + 4);
+#pragma GCC unroll 2
+        for (int half = 0; half < 2; half++) {
+            __m256i word = load_bytes(from + j * 64 + 32 * half);
+            __m256i even = _mm256_and_si256(word, mask), odd = _mm256_srli_epi16(word, 8);
+            sum[half] = _mm256_add_epi32(sum[half], _mm256_madd_epi16(even, even_term));
+            sum[half] = _mm256_add_epi32(sum[half], _mm256_madd_epi16(odd, odd_term));
+        }
+    }
+}
+
+/* A single token: memory is asked for ahead of its use, across the end of a tile too. */
+INLINE void run_single(TileRun *run, const RunKind kind)
+{
+    const Product *p = run->p;
+    const Matrix *m = p->matrix;
+    const Activations *x = p->quant;
+    size_t size = (size_t)m->form.block, block_bytes = size * (kind.kind == MATRIX_Q4 ? 8 : 16);
+    const uint8_t *from = m->codes + (size_t)run->tile * (size_t)m->form.n_blocks * block_bytes;
+    __m256 total[2] = { _mm256_setzero_ps(), _mm256_setzero_ps() };
+    for (int block = 0; block < m->form.n_blocks; block++, from += block_bytes) {
+        size_t at = (size_t)block;
+        const int8_t *terms = x->terms + at * 2 * size;
+        __m256i sum[2];
+        for (size_t line = 0; line < block_bytes; line += 64)
+            _mm_prefetch((const char *)from + PREFETCH + line, _MM_HINT_T0);
+        if (kind.kind == MATRIX_Q4)
+            nibble_sums(from, terms, terms + size, kind.n_codes, sum);
+        else
+            word_sums(from, terms, sum);
+        for (int half = 0; half < 2; half++) {
+            Group group = load_group(run, block, half);
+            total[half] = end_block(x, &group, at, sum[half], total[half], kind);
+        }
+    }
+    float *out = p->out + (size_t)run->tile * TILE_ROWS;
+    _mm256_storeu_ps(out, total[0]);
+    _mm256_storeu_ps(out + 8, total[1]);
+}
+
+INLINE void run_kind(TileRun *run, const RunKind kind)
+{
+    if (run->n == 1)
+        run_single(run, kind);
+    else
+        run_matrix(run, kind);
+}
+
 /* The same for each kind of offset, so that the loops hold no question that has one answer. */
 INLINE void run_offset(TileRun *run, RunKind kind)
 {
     switch (run->p->matrix->offset) {
     case OFFSET_CONSTANT:
         kind.offset = OFFSET_CONSTANT;
-        run_matrix(run, kind);
+        run_kind(run, kind);
         break;
     case OFFSET_ZEROS:
         kind.offset = OFFSET_ZEROS;
-        run_matrix(run, kind);
+        run_kind(run, kind);
         break;
     default:
         kind.offset = OFFSET_MINS;
-        run_matrix(run, kind);
+        run_kind(run, kind);
     }
 }
 
@@ -215,7 +297,7 @@ static void q8(const Product *p, int tile, int tile_end, int n)
     run.p = p;
     run.n = n;
     for (run.tile = tile; run.tile < tile_end; run.tile++)
-        run_matrix(&run, (RunKind){ .kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .n_codes = 8 });
+        run_kind(&run, (RunKind){ .kind = MATRIX_Q8, .offset = OFFSET_CONSTANT, .n_codes = 8 });
 }
 
 /* ---- dense ---- */
