@@ -15,7 +15,8 @@
 enum {
     TOKENS = 2, /* dense: of a batch at once */
     DENSE_ROWS = 2,
-    PREFETCH = 6144 /* bytes ahead of a single token's codes */
+    SINGLE_ROWS = 4, /* with a single token */
+    PREFETCH = 6144  /* bytes ahead of a single token's codes */
 };
 
 /* ---- tiles ---- */
@@ -329,6 +330,23 @@ INLINE float fold(Lanes lanes)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+/* Sixteen columns for `rows` rows and n tokens; n_left: of the columns, the others are zero. */
+INLINE void dense_step(const uint8_t *src, size_t row_bytes, const float *x, size_t x_stride,
+                       int n_left, MatrixKind kind, const int rows, const int n,
+                       Lanes sum[SINGLE_ROWS])
+{
+    for (int r = 0; r < rows; r++) {
+        const uint8_t *at = src + (size_t)r * row_bytes;
+        Lanes weight = n_left < 16 ? load_dense_end(at, kind, n_left) : load_dense(at, kind);
+        for (int i = 0; i < n; i++)
+            for (int half = 0; half < 2; half++) {
+                __m256 input = _mm256_loadu_ps(x + (size_t)i * x_stride + 8 * half);
+                sum[r * n + i].half[half] =
+                    _mm256_fmadd_ps(weight.half[half], input, sum[r * n + i].half[half]);
+            }
+    }
+}
+
 INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows,
                         const int n)
 {
@@ -336,29 +354,27 @@ INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, c
     size_t size = kind == MATRIX_F32 ? 4 : 2, row_bytes = (size_t)m->n_in * size;
     const uint8_t *src = m->dense + (size_t)row * row_bytes;
     const float *x = p->dense + (size_t)token * p->dense_stride;
-    Lanes sum[DENSE_ROWS][TOKENS];
+    Lanes sum[SINGLE_ROWS];
+    for (int i = 0; i < rows * n; i++)
+        sum[i].half[0] = sum[i].half[1] = _mm256_setzero_ps();
+    int k = 0;
+    for (; k + 16 <= m->n_in; k += 16, src += 16 * size) {
+        if (n == 1) /* the same place in the next rows */
+            for (int r = 0; r < rows; r++)
+                _mm_prefetch((const char *)src + (size_t)(rows + r) * row_bytes, _MM_HINT_T1);
+        dense_step(src, row_bytes, x + k, p->dense_stride, 16, kind, rows, n, sum);
+    }
+    if (k < m->n_in)
+        dense_step(src, row_bytes, x + k, p->dense_stride, m->n_in - k, kind, rows, n, sum);
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < n; i++)
-            sum[r][i].half[0] = sum[r][i].half[1] = _mm256_setzero_ps();
-    for (int k = 0; k < m->n_in; k += 16)
-        for (int r = 0; r < rows; r++) {
-            const uint8_t *at = src + (size_t)r * row_bytes + (size_t)k * size;
-            Lanes weight =
-                m->n_in - k < 16 ? load_dense_end(at, kind, m->n_in - k) : load_dense(at, kind);
-            for (int i = 0; i < n; i++)
-                for (int half = 0; half < 2; half++) {
-                    __m256 input = _mm256_loadu_ps(x + (size_t)i * p->dense_stride + k + 8 * half);
-                    sum[r][i].half[half] =
-                        _mm256_fmadd_ps(weight.half[half], input, sum[r][i].half[half]);
-                }
-        }
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < n; i++)
-            p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r][i]);
+            p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r * n + i]);
 }
 
 INLINE void dense_rows(const Product *p, int row, int row_end, int n, MatrixKind kind)
 {
+    for (; row + SINGLE_ROWS <= row_end && n == 1; row += SINGLE_ROWS)
+        dense_block(p, row, 0, kind, SINGLE_ROWS, 1);
     for (; row + DENSE_ROWS <= row_end; row += DENSE_ROWS) {
         int t = 0;
         for (; t + TOKENS <= n; t += TOKENS)
