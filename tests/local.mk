@@ -15,11 +15,12 @@ tests_test_editor_t_SOURCES = tests/test_editor.c
 tests_test_editor_t_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/test_forward.t tests/test_timeline.t
-tests_test_forward_t_SOURCES = tests/test_forward.c tests/tiny_rig.c tests/tiny_rig.h \
-	tests/tiny_shape.c tests/tiny_shape.h
+# Random models in memory
+ZOO = tests/zoo.c tests/zoo.h tests/tiny_shape.c tests/tiny_shape.h
+TINY_RIG = tests/tiny_rig.c tests/tiny_rig.h $(ZOO)
+tests_test_forward_t_SOURCES = tests/test_forward.c $(TINY_RIG)
 tests_test_forward_t_LDADD = $(TEST_LIBS)
-tests_test_timeline_t_SOURCES = tests/test_timeline.c tests/tiny_rig.c tests/tiny_rig.h \
-	tests/tiny_shape.c tests/tiny_shape.h
+tests_test_timeline_t_SOURCES = tests/test_timeline.c $(TINY_RIG)
 tests_test_timeline_t_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/test_base.t tests/test_strings.t tests/test_utf8.t tests/test_text.t \
@@ -171,7 +172,7 @@ dist_check_SCRIPTS += tests/test_tokenizer_vectors.sh
 
 # Skips without a GPU; make check-gpu runs it alone.
 check_PROGRAMS += tests/test_cuda.t
-tests_test_cuda_t_SOURCES = tests/test_cuda.c tests/random_model.c tests/random_model.h
+tests_test_cuda_t_SOURCES = tests/test_cuda.c $(ZOO)
 tests_test_cuda_t_LDADD = $(TEST_LIBS)
 
 # Reading ahead while a message is typed.

@@ -1,4 +1,4 @@
-/* The cuda backend against the float64 reference, over every format of the zoo (random_model.c): relative error of logits and
+/* The cuda backend against the float64 reference, over every format of the zoo (zoo.c): relative error of logits and
  * activations, equal bits however tokens are batched, rewinding, forks, saved caches, greedy and random sampling.
  *
  * Skips without a GPU.  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "kernels/kernels.h"
-#include "tests/random_model.h"
+#include "tests/zoo.h"
 
 #ifndef REFERENCE
 #define REFERENCE "reference"
@@ -47,16 +47,16 @@ typedef struct {
     const BackendOps *ops;
 } Side;
 
-static bool side_open(Side *s, const char *name, const RandomModel *m, const char *driver, bool with_tap)
+static bool side_open(Side *s, const char *name, TinyModel *m, const char *driver, bool with_tap)
 {
     BackendOptions options = { .threads = 2, .isa = driver, .tap = with_tap };
     const char *why = "";
     s->ops = backend_find(name);
     KStatus status = s->ops->open(&options, &s->backend, &why);
     if (status == KS_OK)
-        status = s->ops->load(s->backend, &m->shape, &m->weights, NULL, &s->loaded);
+        status = s->ops->load(s->backend, tiny_shape(m), tiny_weights(m), NULL, &s->loaded);
     if (status == KS_OK)
-        status = s->ops->timeline_open(s->loaded, m->shape.max_context, &s->line);
+        status = s->ops->timeline_open(s->loaded, tiny_shape(m)->max_context, &s->line);
     if (status != KS_OK)
         printf("# %s: status %d, %s%s\n", name, status, why, s->backend ? s->ops->fault(s->backend)->what : "");
     return status == KS_OK;
@@ -89,9 +89,9 @@ static bool logits_after(Side *s, const int32_t *ids, int n, int batch, float *o
     return s->ops->rewind(s->line, 0) == KS_OK && feed(s, ids, n, batch, WANT_LAST) && s->ops->logits(s->line, out) == KS_OK;
 }
 
-static void test_numbers(const char *name, Side *gpu, Side *ref, const RandomModel *m, const int32_t *ids)
+static void test_numbers(const char *name, Side *gpu, Side *ref, TinyModel *m, const int32_t *ids)
 {
-    int v = m->shape.n_vocab;
+    int v = tiny_shape(m)->n_vocab;
     float *a = malloc((size_t)v * 4), *b = malloc((size_t)v * 4), *c = malloc((size_t)v * 4);
     char text[160];
     bool fine = logits_after(ref, ids, PROMPT, PROMPT, b);
@@ -108,11 +108,11 @@ static void test_numbers(const char *name, Side *gpu, Side *ref, const RandomMod
     }
     ok(fine, name, "the reference runs");
     double worst = 0;
-    for (int layer = 0; layer < m->shape.n_layers; layer++)
+    for (int layer = 0; layer < tiny_shape(m)->n_layers; layer++)
         for (int p = TAP_INPUT; p <= TAP_OUTPUT; p++)
             if (gpu->ops->tap(gpu->line, layer, (TapPoint)p, a) == KS_OK &&
                 ref->ops->tap(ref->line, layer, (TapPoint)p, b) == KS_OK) {
-                double e = relative(a, b, m->shape.hidden);
+                double e = relative(a, b, tiny_shape(m)->hidden);
                 worst = e > worst || e != e ? e : worst;
             } else
                 worst = 9;
@@ -132,12 +132,12 @@ static bool generate(Side *s, const SampleSpec *spec, int n, int max, int32_t *o
     return true;
 }
 
-static void test_steps(const char *name, Side *gpu, const RandomModel *m, const int32_t *ids)
+static void test_steps(const char *name, Side *gpu, TinyModel *m, const int32_t *ids)
 {
     SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 }, random = greedy;
     random.temperature = 0.9f, random.top_k = 40, random.top_p = 0.95f, random.repeat_penalty = 1.1f, random.seed = 7;
     int32_t a[40], b[40], fed[PROMPT + 40];
-    int v = m->shape.n_vocab;
+    int v = tiny_shape(m)->n_vocab;
     float *x = malloc((size_t)v * 4), *y = malloc((size_t)v * 4);
     memcpy(fed, ids, PROMPT * 4);
     bool fine = logits_after(gpu, ids, PROMPT, 4, x) && generate(gpu, &greedy, 40, 1, a);
@@ -177,7 +177,7 @@ static void test_steps(const char *name, Side *gpu, const RandomModel *m, const 
 
 /* gpu was opened with the persistent driver (where it can take the model): the graph driver must give its bits, for one to four
  * tokens at once and over `n` greedy tokens. */
-static void test_drivers(const char *name, Side *gpu, const RandomModel *m, const int32_t *ids, int prompt, int n)
+static void test_drivers(const char *name, Side *gpu, TinyModel *m, const int32_t *ids, int prompt, int n)
 {
     Side graph = { 0 };
     char text[200];
@@ -185,14 +185,14 @@ static void test_drivers(const char *name, Side *gpu, const RandomModel *m, cons
     printf("# %s: %s\n", name, text);
     if (!strstr(text, "persistent"))
         return;
-    size_t bytes = (size_t)m->shape.n_vocab * sizeof(float);
+    size_t bytes = (size_t)tiny_shape(m)->n_vocab * sizeof(float);
     float *x = malloc(bytes), *y = malloc(bytes);
     int32_t *a = malloc((size_t)n * 4), *b = malloc((size_t)n * 4);
     bool fine = side_open(&graph, "cuda", m, "graph", false);
     for (int batch = 1; batch <= 4; batch++) {
         bool same = fine && logits_after(gpu, ids, prompt, batch, x) && logits_after(&graph, ids, prompt, 1, y);
         snprintf(text, sizeof text, "graph and persistent driver, equal bits in batches of %d (%.1e)", batch,
-                 same ? relative(x, y, m->shape.n_vocab) : 9);
+                 same ? relative(x, y, tiny_shape(m)->n_vocab) : 9);
         ok(same && memcmp(x, y, bytes) == 0, name, text);
     }
     SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 };
@@ -210,37 +210,36 @@ static void test_drivers(const char *name, Side *gpu, const RandomModel *m, cons
 
 static void test_long(void)
 {
-    static const RandomSpec spec = { .name = "2,000 tokens", .layers = 4, .hidden = 1024, .heads = 8, .kv_heads = 8, .head_dim = 128,
-                                     .intermediate = 2816, .vocab = 3043, .context = 2100, .packing = PACK_GPTQ, .group = 128,
-                                     .symmetric = true, .act_order = true, .bias = true, .embedding = DTYPE_F16, .seed = 21 };
-    RandomModel m;
-    random_model_init(&m, &spec);
+    static const TinySpec spec = { .name = "2,000 tokens", .n_layers = 4, .hidden = 1024, .n_heads = 8, .head_dim = 128,
+                                   .intermediate = 2816, .n_vocab = 3043, .n_tokens = 3040, .context = 2100, .packing = TINY_GPTQ,
+                                   .group_size = 128, .scale_type = DTYPE_F16, .act_order = true, .input_order = true, .bias = true,
+                                   .bias_type = DTYPE_F16, .head_dtype = DTYPE_F16, .untied = true };
+    TinyModel *m = tiny_new(&spec, 21);
     Side gpu = { 0 };
     int32_t ids[9] = { 5, 7, 11, 13, 17, 19, 23, 29, 31 };
-    if (side_open(&gpu, "cuda", &m, "persistent", false))
-        test_drivers(spec.name, &gpu, &m, ids, 9, 2000);
+    if (side_open(&gpu, "cuda", m, "persistent", false))
+        test_drivers(spec.name, &gpu, m, ids, 9, 2000);
     else
         ok(false, spec.name, "opens");
     side_close(&gpu);
-    random_model_release(&m);
+    tiny_free(m);
 }
 
-static void test_model(const RandomSpec *spec)
+static void test_model(const TinySpec *spec, uint64_t seed)
 {
-    RandomModel m;
-    random_model_init(&m, spec);
+    TinyModel *m = tiny_new(spec, seed);
     Side gpu = { 0 }, ref = { 0 };
-    uint64_t state = spec->seed;
+    uint64_t state = seed;
     int32_t ids[PROMPT];
     for (int i = 0; i < PROMPT; i++)
-        ids[i] = (int32_t)random_model_below(&state, (uint32_t)m.shape.n_tokens);
-    if (side_open(&gpu, "cuda", &m, NULL, true) && side_open(&ref, REFERENCE, &m, NULL, true)) {
-        test_numbers(spec->name, &gpu, &ref, &m, ids);
+        ids[i] = (int32_t)tiny_random(&state, (uint32_t)tiny_shape(m)->n_tokens);
+    if (side_open(&gpu, "cuda", m, NULL, true) && side_open(&ref, REFERENCE, m, NULL, true)) {
+        test_numbers(spec->name, &gpu, &ref, m, ids);
         side_close(&gpu);
         memset(&gpu, 0, sizeof gpu);
-        if (side_open(&gpu, "cuda", &m, "persistent", false)) {
-            test_drivers(spec->name, &gpu, &m, ids, PROMPT, 40);
-            test_steps(spec->name, &gpu, &m, ids);
+        if (side_open(&gpu, "cuda", m, "persistent", false)) {
+            test_drivers(spec->name, &gpu, m, ids, PROMPT, 40);
+            test_steps(spec->name, &gpu, m, ids);
         } else {
             ok(false, spec->name, "opens again");
         }
@@ -248,7 +247,7 @@ static void test_model(const RandomSpec *spec)
         ok(false, spec->name, "opens");
     side_close(&gpu);
     side_close(&ref);
-    random_model_release(&m);
+    tiny_free(m);
 }
 
 /* ---- speed ----------------------------------------------------------------------------------------------------------- */
@@ -263,14 +262,14 @@ static double now(void)
 static void speed(const char *driver, const char *variant)
 {
     const bool act_order = strstr(variant, "act-order"), bias = strstr(variant, "bias");
-    RandomSpec spec = { .name = "seed", .layers = 32, .hidden = 4096, .heads = 32, .kv_heads = 32, .head_dim = 128,
-                        .intermediate = 11008, .vocab = 45043, .context = 4096, .group = 128, .packing = PACK_GPTQ,
-                        .symmetric = true, .act_order = act_order, .bias = bias, .embedding = DTYPE_F16, .seed = 5 };
-    RandomModel m;
-    random_model_init(&m, &spec);
+    const TinySpec spec = { .name = "seed", .n_layers = 32, .hidden = 4096, .n_heads = 32, .head_dim = 128, .intermediate = 11008,
+                            .n_vocab = 45043, .n_tokens = 45040, .context = 4096, .packing = TINY_GPTQ, .group_size = 128,
+                            .scale_type = DTYPE_F16, .act_order = act_order, .input_order = true, .bias = bias,
+                            .bias_type = DTYPE_F16, .head_dtype = DTYPE_F16, .untied = true };
+    TinyModel *m = tiny_new(&spec, 5);
     Side gpu = { 0 };
     double t = now();
-    if (!side_open(&gpu, "cuda", &m, driver, false))
+    if (!side_open(&gpu, "cuda", m, driver, false))
         exit(1);
     char text[200];
     gpu.ops->describe(gpu.backend, text, sizeof text);
@@ -279,7 +278,7 @@ static void speed(const char *driver, const char *variant)
     static int32_t ids[4096], out[256];
     uint64_t state = 3;
     for (int i = 0; i < 4096; i++)
-        ids[i] = (int32_t)random_model_below(&state, 45000);
+        ids[i] = (int32_t)tiny_random(&state, 45000);
     const int depth[] = { 16, 512, 2048, 3500 };
     for (int d = 0; d < 4; d++) {
         gpu.ops->rewind(gpu.line, 0);
@@ -318,7 +317,7 @@ static void speed(const char *driver, const char *variant)
     }
     printf("second turn, 50 on 2000: %.2f ms\n", (now() - t) * 1e3);
     side_close(&gpu);
-    random_model_release(&m);
+    tiny_free(m);
 }
 
 int main(int argc, char **argv)
@@ -337,9 +336,9 @@ int main(int argc, char **argv)
             speed(argv[2], argv[i]);
         return 0;
     }
-    for (int i = 0; i < n_random_specs; i++)
-        if (argc < 2 || strstr(random_specs[i].name, argv[1]))
-            test_model(&random_specs[i]);
+    for (int i = ZOO_GPU; i < N_ZOO; i++)
+        if (argc < 2 || strstr(zoo[i].name, argv[1]))
+            test_model(&zoo[i], 1 + (uint64_t)(i - ZOO_GPU));
     if (argc < 2 || strstr("2,000 tokens", argv[1]))
         test_long();
     printf("1..%d\n", n_tests);

@@ -1,12 +1,10 @@
-/* Small random models on a backend: the zoo of formats and shapes, and what tests do with one. */
+/* A small random model on a backend, and what tests do with one. */
 #ifndef TESTS_TINY_RIG_H
 #define TESTS_TINY_RIG_H
 
-#include "tests/tiny_shape.h"
+#include "tests/zoo.h"
 
-enum { N_ZOO = 23, CONTEXT = 700 };
-
-extern const TinySpec zoo[N_ZOO];
+enum { CONTEXT = 700 };
 
 /* A model on a backend, with one timeline. */
 typedef struct {

@@ -17,7 +17,7 @@ struct TinyModel {
     double *inv_freq;
     void **blocks; /* everything allocated */
     int n_blocks;
-    uint64_t random;
+    uint64_t random, order; /* states of random numbers; order: of permutations */
 };
 
 uint32_t tiny_random(uint64_t *state, uint32_t n)
@@ -97,7 +97,7 @@ static uint8_t *random_words(TinyModel *model, int64_t n)
 
 static uint8_t *random_order(TinyModel *model, int n_in, int group)
 {
-    uint64_t own = 99, *state = model->spec.own_order ? &model->random : &own;
+    uint64_t shared = model->order, *state = model->spec.own_order ? &model->random : &shared;
     int32_t *order = malloc((size_t)n_in * sizeof *order);
     for (int i = 0; i < n_in; i++)
         order[i] = i / group;
@@ -151,8 +151,15 @@ static Linear linear(TinyModel *model, const char *name, int64_t n_out, int64_t 
     else
         out.quant = packed(model, n_out, n_in, scale);
     if (model->spec.bias)
-        out.bias = dense_tensor(model, DTYPE_F16, 1, n_out, 0.2, 0);
+        out.bias = dense_tensor(model, model->spec.bias_type, 1, n_out, 0.2, 0);
     return out;
+}
+
+/* What follows multiplies another input. */
+static void next_input(TinyModel *model)
+{
+    if (model->spec.input_order)
+        model->order = tiny_random(&model->random, 1u << 30);
 }
 
 static void fill_layer(TinyModel *model, LayerWeights *layer)
@@ -161,12 +168,16 @@ static void fill_layer(TinyModel *model, LayerWeights *layer)
     int64_t heads = (int64_t)s->n_heads * s->head_dim, kv = (int64_t)s->n_kv_heads * s->head_dim;
     layer->attn_norm = dense_tensor(model, DTYPE_F32, 1, s->hidden, 0.2, 1);
     layer->ffn_norm = dense_tensor(model, DTYPE_F16, 1, s->hidden, 0.2, 1);
+    next_input(model);
     layer->q = linear(model, "q", heads, s->hidden);
     layer->k = linear(model, "k", kv, s->hidden);
     layer->v = linear(model, "v", kv, s->hidden);
+    next_input(model);
     layer->o = linear(model, "o", s->hidden, heads);
+    next_input(model);
     layer->gate = linear(model, "gate", s->intermediate, s->hidden);
     layer->up = linear(model, "up", s->intermediate, s->hidden);
+    next_input(model);
     layer->down = linear(model, "down", s->hidden, s->intermediate);
     if (s->has_qk_norm) {
         layer->q_norm = dense_tensor(model, DTYPE_BF16, 1, s->head_dim, 0.2, 1);
@@ -186,7 +197,7 @@ static void fill_shape(TinyModel *model)
                        .intermediate = spec->intermediate,
                        .n_vocab = spec->n_vocab,
                        .n_tokens = spec->n_tokens ? spec->n_tokens : spec->n_vocab,
-                       .max_context = 2048,
+                       .max_context = spec->context ? spec->context : 2048,
                        .rms_eps = 1e-5f,
                        .rope_pairing = spec->interleaved ? ROPE_INTERLEAVED : ROPE_HALF,
                        .rope_dims = spec->rope_dims ? spec->rope_dims : spec->head_dim,
@@ -204,6 +215,7 @@ TinyModel *tiny_new(const TinySpec *spec, uint64_t seed)
     TinyModel *model = calloc(1, sizeof *model);
     model->spec = *spec;
     model->random = seed * 0x9e3779b97f4a7c15ULL + 1;
+    model->order = 99;
     fill_shape(model);
     const ModelShape *s = &model->shape;
     model->layers = calloc((size_t)s->n_layers, sizeof *model->layers);

@@ -11,14 +11,17 @@ typedef struct {
     const char *name;
     int n_layers, hidden, n_heads, n_kv_heads, head_dim, intermediate, n_vocab, n_tokens;
     TinyPacking packing;
-    DType dtype;               /* TINY_DENSE: of the linears (DTYPE_F32 is 0) */
-    DType head_dtype;          /* of the embedding, and of the head */
-    int group_size;            /* packed: 0 is the whole column */
-    bool act_order, own_order; /* own_order: every matrix its own permutation */
+    DType dtype;      /* TINY_DENSE: of the linears (DTYPE_F32 is 0) */
+    DType head_dtype; /* of the embedding, and of the head */
+    int group_size;   /* packed: 0 is the whole column */
+    /* One permutation for all matrices of a width; input_order: for those of one input, as AutoGPTQ
+     * has it; own_order: for every matrix. */
+    bool act_order, input_order, own_order;
     bool asymmetric, as_stored;
     DType scale_type; /* packed: F32, F16, BF16 */
+    DType bias_type;
     bool bias, untied, qk_norm, interleaved;
-    int rope_dims, sliding_window;
+    int rope_dims, sliding_window, context;
     bool unaligned; /* every tensor at an odd address */
 } TinySpec;
 
