@@ -177,7 +177,7 @@ tests_test_cuda_t_LDADD = $(TEST_LIBS)
 
 # Reading ahead while a message is typed.
 check_PROGRAMS += tests/test_preread.t
-tests_test_preread_t_SOURCES = tests/test_preread.c $(TINY_MODEL)
+tests_test_preread_t_SOURCES = tests/test_preread.c $(PROVIDER_RIG)
 tests_test_preread_t_LDADD = $(TEST_LIBS)
 
 # What a run keeps in memory.

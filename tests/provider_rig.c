@@ -64,14 +64,19 @@ void join(const Record *r, Buf *text, Tokens *ids)
     }
 }
 
+void record_init(Record *r, Provider *provider)
+{
+    r->provider = provider;
+    r->sink = (EventSink){ record_event, record_poll, r };
+}
+
 int open_record(void **state, const char *spec)
 {
     Record *r = calloc(1, sizeof *r);
     Error err = ERROR_INIT;
-    r->provider = provider_open(spec, &err);
+    record_init(r, provider_open(spec, &err));
     if (!r->provider)
         fail_msg("%s", err.text);
-    r->sink = (EventSink){ record_event, record_poll, r };
     *state = r;
     return 0;
 }

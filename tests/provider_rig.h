@@ -18,6 +18,8 @@ typedef struct {
     char dir[256];
 } Record;
 
+/* Records what a provider emits; the provider stays the caller's. */
+void record_init(Record *r, Provider *provider);
 /* A provider by its specification as a Record in *state; fails the test when there is none. */
 int open_record(void **state, const char *spec);
 int close_record(void **state);

@@ -18,6 +18,7 @@
 #include "src/base/clock.h"
 #include "src/base/mem.h"
 #include "src/chat.h"
+#include "tests/provider_rig.h"
 #include "tests/tiny_model.h"
 
 enum { PATIENCE_MS = 20000, UNSETTLED = 4 };
@@ -499,69 +500,46 @@ static void any_request_but_a_plan_ends_it_at_once(void **state)
 
 /* ---- stopping half way, provider alone ---- */
 
-typedef struct {
-    atomic_bool cancel;
-    int polls, stop_at, events;
-    Usage usage;
-    Tokens ids;
-} Probe;
-
-static void probe_event(void *arg, Event *event)
-{
-    Probe *p = arg;
-    p->events++;
-    if (event->kind == EVENT_DONE)
-        p->usage = event->usage;
-    tokens_append(&p->ids, event->ids.ids, event->ids.n);
-    event_free(event);
-}
-
-static void probe_poll(void *arg)
-{
-    Probe *p = arg;
-    if (++p->polls == p->stop_at)
-        atomic_store(&p->cancel, true);
-}
-
 static void stopped_at_any_layer_it_leaves_a_cache_that_is_right(void **state)
 {
     Stage *s = *state;
     Provider *provider = s->watch->inner;
-    Request *draft = request_new(REQUEST_PREREAD), *other = request_new(REQUEST_GENERATE),
-            *full = request_new(REQUEST_GENERATE);
-    Probe cold = { .polls = 0 };
-    EventSink sink = { probe_event, probe_poll, &cold };
+    Request *draft = request_new(REQUEST_PREREAD), *other = generate_request("9", 6),
+            *full = generate_request(FULL, 6);
+    Record *r = xcalloc(1, sizeof *r);
+    Tokens cold = TOKENS_INIT, warm = TOKENS_INIT;
+    Buf text = BUF_INIT;
     int last_reused = 0, most = settled(s, DRAFT);
     bool has_finished = false;
 
+    record_init(r, provider);
     request_add(draft, ROLE_USER, str_from(DRAFT));
-    request_add(full, ROLE_USER, str_from(FULL));
-    request_add(other, ROLE_USER, STR("9"));
-    full->max_tokens = other->max_tokens = 6;
-    full->sampling = (Sampling){ .top_p = 1, .repeat_penalty = 1 };
-    assert_true(provider->kind->generate(provider, full, &sink, &cold.cancel));
+    assert_true(generate(r, full));
+    join(r, &text, &cold);
     for (int stop_at = 1; !has_finished; stop_at++) {
-        Probe p = { .stop_at = 0 };
-        sink.arg = &p;
-        assert_true(provider->kind->generate(provider, other, &sink, &p.cancel));
-        p.events = p.polls = 0;
-        p.stop_at = stop_at;
-        provider->kind->preread(provider, draft, &sink, &p.cancel);
-        assert_int_equal(p.events, 0);
-        has_finished = p.polls < stop_at;
-        atomic_store(&p.cancel, false);
-        p.stop_at = 0;
-        tokens_truncate(&p.ids, 0);
-        assert_true(provider->kind->generate(provider, full, &sink, &p.cancel));
-        assert_int_equal(p.usage.computed, p.usage.prompt - p.usage.reused);
-        assert_true(p.usage.reused >= last_reused && p.usage.reused <= most);
-        last_reused = p.usage.reused;
-        assert_int_equal(p.ids.n, cold.ids.n);
-        assert_memory_equal(p.ids.ids, cold.ids.ids, p.ids.n * sizeof *p.ids.ids);
-        tokens_release(&p.ids);
+        assert_true(generate(r, other));
+        forget(r);
+        r->stop_at_poll = stop_at;
+        provider->kind->preread(provider, draft, &r->sink, &r->cancel);
+        assert_int_equal(r->n, 0);
+        has_finished = r->polls < stop_at;
+        r->stop_at_poll = 0;
+        assert_true(generate(r, full));
+        Usage usage = last(r)->usage;
+        assert_int_equal(usage.computed, usage.prompt - usage.reused);
+        assert_true(usage.reused >= last_reused && usage.reused <= most);
+        last_reused = usage.reused;
+        tokens_truncate(&warm, 0);
+        join(r, &text, &warm);
+        assert_int_equal(warm.n, cold.n);
+        assert_memory_equal(warm.ids, cold.ids, warm.n * sizeof *warm.ids);
     }
     assert_int_equal(last_reused, most);
-    tokens_release(&cold.ids);
+    forget(r);
+    free(r);
+    tokens_release(&cold);
+    tokens_release(&warm);
+    buf_release(&text);
     request_free(draft);
     request_free(other);
     request_free(full);
