@@ -31,6 +31,19 @@ static inline float half_to_float(uint16_t half)
     return float_from_bits(sign | bits_of_float(float_from_bits(rest) * 0x1p112f));
 }
 
+/* To the nearest, ties to even; too large becomes infinity. */
+static inline uint16_t float_to_half(float value)
+{
+    uint32_t bits = bits_of_float(value), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+    if (rest > 0x7f800000)
+        return (uint16_t)(sign | 0x7e00);
+    if (rest >= 0x477ff000) /* 65520: halfway to what would be the next number */
+        return (uint16_t)(sign | 0x7c00);
+    if (rest < 0x38800000) /* subnormal: the addition rounds at the right place */
+        return (uint16_t)(sign | (bits_of_float(float_from_bits(rest) + 0.5f) - 0x3f000000));
+    return (uint16_t)(sign | (rest - 0x38000000 + 0xfff + (rest >> 13 & 1)) >> 13);
+}
+
 static inline float half_load(const void *src)
 {
     uint16_t half;

@@ -52,7 +52,7 @@ static const IsaRow isas[] = {
     { &isa_generic, has_generic },
 };
 
-static const Isa *choose_isa(const char *wanted, const char **why)
+const Isa *cpu_choose_isa(const char *wanted, const char **why)
 {
     bool any = !wanted || strcmp(wanted, "auto") == 0;
     *why = "there is no such instruction set";
@@ -87,19 +87,24 @@ static int physical_cores(void)
     return cores > 0 ? cores : 1;
 }
 
+int cpu_count_threads(int wanted)
+{
+    int threads = wanted > 0 ? wanted : physical_cores();
+    return threads < 256 ? threads : 256;
+}
+
 static KStatus cpu_open(const BackendOptions *options, Backend **out, const char **why)
 {
-    const Isa *isa = choose_isa(options->isa, why);
+    const Isa *isa = cpu_choose_isa(options->isa, why);
     if (!isa)
         return KS_UNSUPPORTED;
     CpuBackend *backend = calloc(1, sizeof *backend);
     if (!backend)
         return KS_MEMORY;
-    int threads = options->threads > 0 ? options->threads : physical_cores();
     backend->base.ops = &backend_cpu;
     backend->isa = isa;
     backend->tap = options->tap;
-    backend->pool = pool_new(threads < 256 ? threads : 256);
+    backend->pool = pool_new(cpu_count_threads(options->threads));
     if (!backend->pool) {
         free(backend);
         *why = "no threads could be started";

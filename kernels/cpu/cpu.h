@@ -166,10 +166,36 @@ typedef struct {
     void (*values)(const KvBlock *kv, int value_stride, int begin, int end, const float *score,
                    int n_queries, float *value);
     void (*merge)(AttnState *into, const AttnState *page, int n);
+    /* float32 products (dense.c): c [rows][cols] = sum over k of a [k][rows] times b [k][cols],
+     * packed. */
+    int product_rows, product_cols;
+    void (*product)(const float *a, const float *b, int k, float *c);
+    void (*subtract)(float *y, const float *x, float factor, int n); /* y -= factor * x */
 } Isa;
 
 extern const Isa isa_generic;
 extern const Isa isa_avx2;
 extern const Isa isa_avx512;
+
+/* dense_NAME.c */
+enum {
+    PRODUCT_ROWS_GENERIC = 4,
+    PRODUCT_COLS_GENERIC = 8,
+    PRODUCT_ROWS_AVX2 = 6,
+    PRODUCT_COLS_AVX2 = 16,
+    PRODUCT_ROWS_AVX512 = 12,
+    PRODUCT_COLS_AVX512 = 32
+};
+void product_generic(const float *a, const float *b, int k, float *c);
+void product_avx2(const float *a, const float *b, int k, float *c);
+void product_avx512(const float *a, const float *b, int k, float *c);
+void subtract_generic(float *y, const float *x, float factor, int n);
+void subtract_avx2(float *y, const float *x, float factor, int n);
+void subtract_avx512(float *y, const float *x, float factor, int n);
+
+/* backend.c: the set of that name, or with NULL or "auto" the best that the processor has; NULL and
+ * a reason in *why when there is none.  wanted threads 0: one a physical core. */
+const Isa *cpu_choose_isa(const char *wanted, const char **why);
+int cpu_count_threads(int wanted);
 
 #endif

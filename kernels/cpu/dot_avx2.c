@@ -504,4 +504,8 @@ const Isa isa_avx2 = {
     .weights = pointwise_weights,
     .values = values,
     .merge = pointwise_merge,
+    .product_rows = PRODUCT_ROWS_AVX2,
+    .product_cols = PRODUCT_COLS_AVX2,
+    .product = product_avx2,
+    .subtract = subtract_avx2,
 };

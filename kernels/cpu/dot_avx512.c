@@ -543,4 +543,8 @@ const Isa isa_avx512 = {
     .weights = pointwise_weights,
     .values = values,
     .merge = pointwise_merge,
+    .product_rows = PRODUCT_ROWS_AVX512,
+    .product_cols = PRODUCT_COLS_AVX512,
+    .product = product_avx512,
+    .subtract = subtract_avx512,
 };

@@ -190,4 +190,8 @@ const Isa isa_generic = {
     .weights = pointwise_weights,
     .values = values,
     .merge = pointwise_merge,
+    .product_rows = PRODUCT_ROWS_GENERIC,
+    .product_cols = PRODUCT_COLS_GENERIC,
+    .product = product_generic,
+    .subtract = subtract_generic,
 };
