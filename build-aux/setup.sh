@@ -4,7 +4,8 @@
 build=$top/build
 
 packages_build='gcc make libc6-dev autoconf automake autopoint autotools-dev gettext pkg-config
-    libncurses-dev libedit-dev libicu-dev libsqlite3-dev libjansson-dev'
+    libncurses-dev libedit-dev libicu-dev libsqlite3-dev libjansson-dev
+    liblapack3'
 packages_check='libcmocka-dev tmux python3 python3-venv python3-pip sqlite3 man-db groff xz-utils file'
 packages_all='clang libclang-rt-dev'
 

@@ -189,6 +189,38 @@ bool session_score(Session *session, const Tokens *ids, size_t from, TokenScore 
  * feed-forward, 3 output. */
 bool session_tap(Session *session, int layer, int point, float *out, Error *err);
 
+/* ---- quantising ------------------------------------------------------------------------------ */
+
+typedef struct {
+    const char *model; /* a path as engine_locate gives it: a directory of fp16, bf16 or fp32 */
+    const char *out;   /* the directory to write; must not be there */
+    int group_size;    /* -1: one group for all inputs */
+    bool act_order, asymmetric;
+    Str calibration; /* UTF-8 text */
+    Str heldout;     /* empty: a part of calibration is set aside */
+    bool special;    /* control tokens written in the texts are control tokens */
+    /* windows of the text that are used, and tokens of one; 0: 128, 512 */
+    int samples, sample_tokens;
+    const char *isa; /* as EngineOptions */
+    int threads;
+} QuantizeOptions;
+
+typedef struct {
+    int n_layers, layers_done;
+    int resumed; /* layers that an earlier run had done */
+    int calibration_tokens;
+    int heldout_tokens; /* those whose likelihood was measured */
+    int threads;
+    double nll_before, nll_after; /* mean of a token, natural logarithm */
+} QuantizeResult;
+
+/* 4-bit GPTQ of a model, in the layout of AutoGPTQ.  The files stand in OUT.partial until all is
+ * done; after an error or ERR_CANCELLED the same call goes on with the layer that was not
+ * finished (result->layers_done are).  The result does not depend on the number of threads.
+ * progress: seven steps a layer. */
+bool engine_quantize(const QuantizeOptions *options, const Progress *progress,
+                     QuantizeResult *result, Error *err);
+
 /* ---- streaming text -------------------------------------------------------------------------- */
 
 /* Turns ids into text one at a time: whole UTF-8 characters only, byte-fallback runs joined, the

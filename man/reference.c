@@ -134,7 +134,8 @@ static void put_options(unsigned with, unsigned without)
 /* Options that stand in no list of their own yet: those of scripts and pipes. */
 static void list_tool_options(void)
 {
-    put_options(OPTION_ASK | OPTION_TOKENIZE | OPTION_BENCH | OPTION_ROWS | OPTION_EXPORT,
+    put_options(OPTION_ASK | OPTION_TOKENIZE | OPTION_BENCH | OPTION_ROWS | OPTION_EXPORT |
+                    OPTION_QUANTIZE,
                 OPTION_EVERYWHERE | OPTION_CHAT | OPTION_GENERATION | OPTION_MODEL |
                     OPTION_SERVICE);
 }

@@ -13,5 +13,6 @@ int cmd_score(CommandContext *context);
 int cmd_inspect(CommandContext *context);
 int cmd_bench(CommandContext *context);
 int cmd_models(CommandContext *context);
+int cmd_quantize(CommandContext *context);
 
 #endif

@@ -12,6 +12,7 @@ libprogram_a_SOURCES += src/cmd_bench.c
 libprogram_a_SOURCES += src/cmd_chat.c
 libprogram_a_SOURCES += src/cmd_inspect.c
 libprogram_a_SOURCES += src/cmd_models.c
+libprogram_a_SOURCES += src/cmd_quantize.c
 libprogram_a_SOURCES += src/cmd_score.c
 libprogram_a_SOURCES += src/cmd_tokenize.c
 libprogram_a_SOURCES += src/input.c src/input.h
@@ -48,3 +49,15 @@ libprogram_a_SOURCES += src/cmd_store.c src/cmd_store.h
 libprogram_a_SOURCES += src/export.c src/export.h
 libprogram_a_SOURCES += src/import.c src/import.h
 libprogram_a_SOURCES += src/output.c src/output.h
+
+# The text of calibration.txt as a string.
+libprogram_a_SOURCES += src/calibration.h
+nodist_libprogram_a_SOURCES = src/calibration.c
+BUILT_SOURCES = src/calibration.c
+CLEANFILES += src/calibration.c
+EXTRA_DIST += src/calibration.txt
+src/calibration.c: $(srcdir)/src/calibration.txt
+	$(AM_V_GEN)$(MKDIR_P) src && { echo '#include "src/calibration.h"' && \
+	  echo 'const char calibration_text[] =' && \
+	  sed 's/[\\"]/\\&/g; s/.*/    "&\\n"/' $(srcdir)/src/calibration.txt && echo '    ;'; } >$@.tmp && \
+	  mv $@.tmp $@

@@ -33,7 +33,8 @@ typedef enum { /* which commands take it; an option in the file may be any */
                OPTION_IN_FILE = 1 << 9,         /* may stand in kaiwa.conf and in the environment */
                OPTION_IN_ENVIRONMENT = 1 << 10, /* in the environment only */
                OPTION_SERVICE =
-                   1 << 11 /* for tests and packagers: not in --help, but in the man page */
+                   1 << 11, /* for tests and packagers: not in --help, but in the man page */
+               OPTION_QUANTIZE = 1 << 12
 } OptionUse;
 
 typedef struct {

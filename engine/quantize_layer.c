@@ -1,0 +1,191 @@
+/* One layer, matrix after matrix in the order of the data ("true sequential"): what a matrix is
+ * calibrated with has gone through the quantised matrices before it, in its own layer too. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/arch.h"
+#include "engine/quantize_parts.h"
+#include "src/base/i18n.h"
+#include "src/base/mem.h"
+
+static const WeightName names[L_COUNT] = {
+    [L_Q] = W_Q,       [L_K] = W_K,   [L_V] = W_V,       [L_O] = W_O,
+    [L_GATE] = W_GATE, [L_UP] = W_UP, [L_DOWN] = W_DOWN,
+};
+
+typedef struct {
+    Quantizer *q;
+    int layer;
+    LayerFloats floats;
+    Hessian hessian; /* of the step at hand */
+    Error *err;
+} LayerRun;
+
+/* What a step is calibrated with: adds the inputs of windows [from, to) to the Hessian. */
+typedef bool Gather(LayerRun *run, int from, int to);
+
+static const Windows *text_of(const LayerRun *run)
+{
+    return &run->q->windows[STREAM_CALIBRATION];
+}
+
+static float *rows_at(const LayerRun *run, int window)
+{
+    return run->q->x[STREAM_CALIBRATION] +
+           (int64_t)text_of(run)->start[window] * model_shape(run->q->model)->hidden;
+}
+
+static float *attn_at(const LayerRun *run, int window)
+{
+    return run->q->attn + text_of(run)->start[window] * run->floats.n_in[L_O];
+}
+
+static int tokens_of(const LayerRun *run, int from, int to)
+{
+    return text_of(run)->start[to] - text_of(run)->start[from];
+}
+
+static bool no_memory(const LayerRun *run)
+{
+    return error_set(run->err, ERR_MEMORY, _("out of memory in layer %d; close other programs"),
+                     run->layer);
+}
+
+/* ---- matrices ---- */
+
+static bool solve(LayerRun *run, LayerMatrix which)
+{
+    Quantizer *q = run->q;
+    GptqWork work = { q->dense, &run->hessian, &q->settings,
+                      q->progress ? q->progress->cancel : NULL };
+    GptqMatrix matrix = { 0 };
+    Buf name = BUF_INIT;
+    bool ok;
+
+    arch_tensor_name(names[which], CONTAINER_SAFETENSORS, run->layer, &name);
+    ok = gptq_solve(&work, run->floats.matrix[which], run->floats.n_out[which], &matrix, run->err);
+    if (!ok && run->err->kind != ERR_CANCELLED)
+        error_note(run->err, "%s", buf_cstr(&name));
+    ok = ok && output_matrix(&q->output, buf_cstr(&name), &matrix, &run->hessian, run->err);
+    gptq_release(&matrix);
+    buf_release(&name);
+    if (ok && q->progress && q->progress->report)
+        q->progress->report(q->progress->arg, run->layer * L_COUNT + (int)which + 1,
+                            model_shape(q->model)->n_layers * L_COUNT);
+    return ok;
+}
+
+/* Matrices [first, last] have the same inputs and so one Hessian. */
+static bool step(LayerRun *run, LayerMatrix first, LayerMatrix last, Gather *gather)
+{
+    const Windows *text = text_of(run);
+    Quantizer *q = run->q;
+    bool ok = hessian_init(&run->hessian, run->floats.n_in[first], run->err);
+
+    for (int from = 0, to; ok && from < text->n; from = to) {
+        to = forward_chunk(&q->forward, text, from);
+        ok = quantizer_goes_on(q, run->err) && (gather(run, from, to) || no_memory(run));
+    }
+    ok = ok && (hessian_prepare(&run->hessian, text->start[text->n], &q->settings, &q->lapack,
+                                run->err) ||
+                error_note(run->err, _("layer %d"), run->layer));
+    for (int i = (int)first; ok && i <= (int)last; i++)
+        ok = quantizer_goes_on(q, run->err) && solve(run, (LayerMatrix)i);
+    hessian_release(&run->hessian);
+    return ok;
+}
+
+/* ---- the steps ---- */
+
+static bool gather_normed(LayerRun *run, const float *weight, int from, int to)
+{
+    Forward *f = &run->q->forward;
+    int n = tokens_of(run, from, to);
+
+    forward_norm(f, weight, rows_at(run, from), n, f->h);
+    return dense_gram(run->q->dense, f->h, n, run->hessian.n, run->hessian.h);
+}
+
+static bool gather_qkv(LayerRun *run, int from, int to)
+{
+    return gather_normed(run, run->floats.attn_norm, from, to);
+}
+
+static bool gather_o(LayerRun *run, int from, int to)
+{
+    float *attn = attn_at(run, from);
+
+    return forward_attention(&run->q->forward, &run->floats, text_of(run), from, to,
+                             rows_at(run, from), attn) &&
+           dense_gram(run->q->dense, attn, tokens_of(run, from, to), run->hessian.n,
+                      run->hessian.h);
+}
+
+static bool gather_gate_up(LayerRun *run, int from, int to)
+{
+    return gather_normed(run, run->floats.ffn_norm, from, to);
+}
+
+static bool gather_down(LayerRun *run, int from, int to)
+{
+    int n = tokens_of(run, from, to);
+    const float *inner;
+
+    return forward_inner(&run->q->forward, &run->floats, rows_at(run, from), n, &inner) &&
+           dense_gram(run->q->dense, inner, n, run->hessian.n, run->hessian.h);
+}
+
+static bool add_attention(LayerRun *run)
+{
+    const Windows *text = text_of(run);
+
+    return forward_add(&run->q->forward, &run->floats, L_O, run->q->attn, text->start[text->n],
+                       run->q->x[STREAM_CALIBRATION]) ||
+           no_memory(run);
+}
+
+/* The inner activations are computed again rather than kept: they are the widest ones. */
+static bool add_inner(LayerRun *run)
+{
+    const Windows *text = text_of(run);
+    Forward *f = &run->q->forward;
+    const float *inner;
+
+    for (int from = 0, to; from < text->n; from = to) {
+        int n;
+        to = forward_chunk(f, text, from);
+        n = tokens_of(run, from, to);
+        if (!forward_inner(f, &run->floats, rows_at(run, from), n, &inner) ||
+            !forward_add(f, &run->floats, L_DOWN, inner, n, rows_at(run, from)))
+            return no_memory(run);
+    }
+    return true;
+}
+
+static bool follow(LayerRun *run, StreamName stream)
+{
+    Quantizer *q = run->q;
+    const Windows *text = &q->windows[stream];
+    float *attn =
+        mem_try_alloc((size_t)q->forward.chunk * sizeof *attn, (size_t)run->floats.n_in[L_O]);
+    bool ok = attn && forward_layer(&q->forward, &run->floats, text, q->x[stream], attn);
+
+    free(attn);
+    return (ok || no_memory(run)) && quantizer_goes_on(q, run->err);
+}
+
+bool quantize_layer(Quantizer *q, int layer, Error *err)
+{
+    LayerRun run = { .q = q, .layer = layer, .err = err };
+    bool ok = layer_floats_init(&run.floats, &model_weights(q->model)->layers[layer],
+                                model_shape(q->model), err) &&
+              follow(&run, STREAM_BEFORE) && step(&run, L_Q, L_V, gather_qkv) &&
+              step(&run, L_O, L_O, gather_o) && add_attention(&run) &&
+              step(&run, L_GATE, L_UP, gather_gate_up) && step(&run, L_DOWN, L_DOWN, gather_down) &&
+              add_inner(&run) && follow(&run, STREAM_AFTER);
+
+    layer_floats_release(&run.floats);
+    return ok;
+}
