@@ -35,7 +35,7 @@ tests_test_text_t_SOURCES = tests/test_text.c src/wcwidth.c
 tests_test_text_t_LDADD = $(TEST_LIBS)
 tests_test_mailbox_t_SOURCES = tests/test_mailbox.c
 tests_test_mailbox_t_LDADD = $(TEST_LIBS)
-dist_check_SCRIPTS += tests/test_style.sh tests/test_translations.sh
+dist_check_SCRIPTS += tests/test_guide.sh tests/test_style.sh tests/test_translations.sh
 
 check_PROGRAMS += tests/test_option.t
 tests_test_option_t_SOURCES = tests/test_option.c
