@@ -8,7 +8,7 @@
 #include "src/greeting.h"
 #include "src/slash_parts.h"
 
-enum { LINE_COLS = 50, NAME_COLS = 30 };
+enum { LINE_COLS = 36, NAME_COLS = 30 };
 
 /* ---- /ctx ---- */
 
@@ -69,6 +69,20 @@ SlashResult slash_ctx(SlashContext *context, Str argument, Error *err)
 
 /* ---- /stats ---- */
 
+static const char *reason_words(DoneReason reason)
+{
+    switch (reason) {
+    case DONE_LENGTH:
+        return _("cut off: max-tokens");
+    case DONE_CONTEXT:
+        return _("cut off: the context is full");
+    case DONE_CANCELLED:
+        return _("stopped");
+    default:
+        return _("complete");
+    }
+}
+
 SlashResult slash_stats(SlashContext *context, Str argument, Error *err)
 {
     const ChatStatus *status = chat_status(context->start->chat);
@@ -81,8 +95,7 @@ SlashResult slash_stats(SlashContext *context, Str argument, Error *err)
         return slash_fail(err, "%s", _("/stats: there is no reply yet"));
     buf_printf(out, _("prompt: %d tokens, %d reused and %d computed\n"), usage->prompt,
                usage->reused, usage->computed);
-    buf_printf(out, _("reply: %d tokens (%s)\n"), usage->generated,
-               done_reason_name(status->reason));
+    buf_printf(out, _("reply: %d tokens (%s)\n"), usage->generated, reason_words(status->reason));
     buf_printf(out, _("time: first token after %.0f ms, prompt %.0f ms, reply %.0f ms\n"),
                timing->first, timing->prefill, timing->decode);
     if (timing->prefill > 0 && usage->computed)
@@ -113,7 +126,7 @@ SlashResult slash_help(SlashContext *context, Str argument, Error *err)
     const SlashRow *rows = slash_table(&n);
 
     if (!argument.len && !context->plain)
-        return slash_view(context, "help", argument);
+        return slash_view(context, "help", STR("commands"));
     if (str_starts(argument, STR("/")))
         argument = str_from_offset(argument, 1);
     for (size_t i = 0; i < n; i++) {

@@ -231,7 +231,7 @@ static void help_shows_every_row(void **state)
 static void on_the_screen_some_commands_open_a_view(void **state)
 {
     static const char *const lines[][3] = {
-        { "/help", "help", "" },
+        { "/help", "help", "commands" },
         { "/keys", "help", "keys" },
         { "/list tokyo", "list", "tokyo" },
         { "/system", "system", "" },

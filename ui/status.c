@@ -4,6 +4,8 @@
 
 #include "ui/status.h"
 
+#include <stdio.h>
+
 #include "src/base/i18n.h"
 #include "src/base/text.h"
 
@@ -14,6 +16,16 @@ void status_bar(Buf *out, double share, int cols)
     for (int i = 0; i < cols; i++)
         buf_putc(out, i < full ? '#' : '-');
     buf_putc(out, ']');
+}
+
+void status_draw_more(Grid *grid, Rect area, int rows)
+{
+    char text[80];
+    snprintf(text, sizeof text, P_(" v %d more row ", " v %d more rows ", rows), rows);
+    int cols = text_cols(str_from(text));
+    if (cols < area.cols)
+        grid_text(grid, area, area.row + area.rows - 1, area.col + area.cols - cols, str_from(text),
+                  STYLE_SELECTED);
 }
 
 static void draw_right(Grid *grid, Rect area, int from, Str text, Style style)

@@ -9,5 +9,7 @@ void status_draw_title(const Chat *chat, Grid *grid, Rect area);
 void status_draw(const Chat *chat, Grid *grid, Rect area);
 /* "[#####-----]", `cols` marks inside. */
 void status_bar(Buf *out, double share, int cols);
+/* Tells, in the last row's right corner, how many rows there are below an area. */
+void status_draw_more(Grid *grid, Rect area, int rows);
 
 #endif

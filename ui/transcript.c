@@ -11,6 +11,7 @@
 #include "src/base/i18n.h"
 #include "src/base/mem.h"
 #include "src/base/text.h"
+#include "ui/status.h"
 
 enum { INDENT = 2 };
 
@@ -369,16 +370,6 @@ static int rows_below(Transcript *transcript, TranscriptPlace place)
     return rows;
 }
 
-static void draw_more(Grid *grid, Rect area, int rows)
-{
-    char text[80];
-    snprintf(text, sizeof text, P_(" v %d more row ", " v %d more rows ", rows), rows);
-    int cols = text_cols(str_from(text));
-    if (cols < area.cols)
-        grid_text(grid, area, area.row + area.rows - 1, area.col + area.cols - cols, str_from(text),
-                  STYLE_SELECTED);
-}
-
 void transcript_draw(Transcript *transcript, Grid *grid, Rect area)
 {
     if (n_blocks(transcript) == 0 || area.rows < 1)
@@ -393,5 +384,5 @@ void transcript_draw(Transcript *transcript, Grid *grid, Rect area)
     }
     int below = rows_below(transcript, place);
     if (!transcript->follow && below > 0)
-        draw_more(grid, area, below);
+        status_draw_more(grid, area, below);
 }

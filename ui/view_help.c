@@ -10,6 +10,7 @@
 #include "ui/app.h"
 #include "ui/editor_keys.h"
 #include "ui/layout.h"
+#include "ui/status.h"
 #include "ui/view.h"
 
 typedef struct {
@@ -23,6 +24,7 @@ typedef struct {
     size_t n, cap;
     int keys_cols; /* widest keys column */
     int top, rows, total;
+    size_t first; /* the line to begin with, until it was shown; 0: none */
 } HelpView;
 
 static HelpView *help_view(View *view)
@@ -77,7 +79,7 @@ static void add_commands(HelpView *self)
         HelpLine *line = add_line(self, str_from(_(table[i].help)));
         buf_printf(&line->keys, "/%s", table[i].name);
         if (table[i].synopsis && *table[i].synopsis)
-            buf_printf(&line->keys, " %s", table[i].synopsis);
+            buf_printf(&line->keys, " %s", _(table[i].synopsis));
     }
 }
 
@@ -85,10 +87,11 @@ static View *open_help(App *app, Str argument)
 {
     HelpView *self = xcalloc(1, sizeof *self);
     self->view = (View){ &view_help, app };
-    (void)argument;
     add_actions(self, _("Keys"), IN_CHAT);
     add_actions(self, _("In the list of conversations"), IN_LIST);
     add_editor(self);
+    if (str_eq_c(argument, "commands"))
+        self->first = self->n;
     add_commands(self);
     for (size_t i = 0; i < self->n; i++) {
         int cols = self->line[i].help.len ? text_cols(buf_str(&self->line[i].keys)) : 0;
@@ -148,17 +151,22 @@ static void draw_help(View *view, Grid *grid, Rect area)
     Rect text = { area.row, area.col + 1, area.rows, area.cols - 2 };
     grid_fill(grid, area, STYLE_TEXT);
     self->rows = text.rows;
-    int row = text.row - self->top;
+    int row = text.row - self->top, top = self->top, wanted = top;
     for (size_t i = 0; i < self->n; i++) {
         if (i > 0 && self->line[i].help.len == 0)
             row++;
+        if (i == self->first && i > 0)
+            wanted = row - text.row + top;
         row += draw_line(self, grid, text, row, &self->line[i]);
     }
-    self->total = row - text.row + self->top;
-    int top = self->top;
+    self->total = row - text.row + top;
+    self->top = wanted;
+    self->first = 0;
     view_help_scroll(view, 0, false);
     if (top != self->top)
-        draw_help(view, grid, area); /* the window grew: once more from where it is now */
+        draw_help(view, grid, area); /* once more from where it is now */
+    else if (self->total - top > self->rows)
+        status_draw_more(grid, text, self->total - top - self->rows);
 }
 
 const ViewKind view_help = {
