@@ -26,6 +26,8 @@ libkernels_a_SOURCES += kernels/cpu/timeline.c
 libkernels_avx2_a_SOURCES += kernels/cpu/dense_avx2.c
 libkernels_avx2_a_SOURCES += kernels/cpu/dot_avx2.c
 libkernels_avx512_a_SOURCES += kernels/cpu/dense_avx512.c
+libkernels_avx2_a_SOURCES += kernels/cpu/dot_avx2.h
+libkernels_avxvnni_a_SOURCES += kernels/cpu/dot_avxvnni.c
 libkernels_avx512_a_SOURCES += kernels/cpu/dot_avx512.c
 # The CUDA backend: compiled only where configure found nvcc.
 KERNELS_CUDA += kernels/cuda/attention.cu

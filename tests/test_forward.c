@@ -80,6 +80,7 @@ static void bits_do_not_depend_on_instruction_set_threads_or_split(void **state)
 {
     static const Variant variants[] = { { "generic", 1, 1000 }, { "generic", 2, 7 },
                                         { "avx2", 1, 1000 },    { "avx2", 3, 5 },
+                                        { "avxvnni", 1, 1000 }, { "avxvnni", 2, 1 },
                                         { "avx512", 1, 1000 },  { "avx512", 2, 1 },
                                         { "avx512", 3, 13 },    { "avx512", 2, 64 } };
     (void)state;

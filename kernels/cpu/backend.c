@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "kernels/cpu/forward.h"
 
@@ -26,6 +29,15 @@ static bool has_avx2(void)
     return false;
 #endif
 }
+
+#ifdef HAVE_AVXVNNI
+/* Leaf 7.1 of cpuid; __builtin_cpu_supports of older compilers does not know it. */
+static bool has_avxvnni(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+#endif
 
 static bool has_avx512(void)
 {
@@ -47,6 +59,9 @@ typedef struct {
 static const IsaRow isas[] = {
 #if defined(__x86_64__)
     { &isa_avx512, has_avx512 },
+#ifdef HAVE_AVXVNNI
+    { &isa_avxvnni, has_avxvnni },
+#endif
     { &isa_avx2, has_avx2 },
 #endif
     { &isa_generic, has_generic },

@@ -175,6 +175,7 @@ typedef struct {
 
 extern const Isa isa_generic;
 extern const Isa isa_avx2;
+extern const Isa isa_avxvnni;
 extern const Isa isa_avx512;
 
 /* dense_NAME.c */
