@@ -4,7 +4,7 @@
  *
  * 4-bit codes are at most 15 and terms at most 128 in magnitude, so up to eight results of maddubs
  * fit a 16-bit sum. 8-bit codes would overflow there; they are multiplied as 16-bit words with
- * whole activations (ORDER_WORDS).  AVX-VNNI multiplies and adds into 32 bits in one instruction. */
+ * whole activations (ORDER_WORDS).  AVX-VNNI multiplies and adds into 32 bits at once. */
 #include <immintrin.h>
 
 #include "kernels/cpu/pointwise.h"
@@ -91,8 +91,7 @@ INLINE void load_codes(const uint8_t *from, MatrixKind kind, const int n_codes, 
     }
 }
 
-/* sum + codes * terms, four bytes at a time: sums of 32 bits, or pairs of 16 bits that wide_sum adds
- * up. */
+/* sum + codes * terms, four bytes at a time: sums of 32 bits, or pairs of 16 bits for wide_sum. */
 INLINE __m256i add_nibbles(__m256i sum, __m256i codes, __m256i terms)
 {
 #ifdef __AVXVNNI__
