@@ -30,8 +30,8 @@ def arguments():
     parser.add_argument('--rate', type=float, default=1.5e-3, help='highest learning rate')
     parser.add_argument('--warmup', type=int, default=200)
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--minutes', type=float, default=0, help=
-        'end the schedule within this time of the start; 0: never')
+    parser.add_argument('--minutes', type=float, default=8,
+                        help='end the schedule within this time of the start at the latest; 0: never')
     parser.add_argument('--hidden', type=int)
     parser.add_argument('--layers', type=int)
     parser.add_argument('--processes', type=int, default=os.cpu_count())
@@ -126,14 +126,14 @@ def compiled(net, device, args):
     if args.no_compile or device.type != 'cuda':
         return net
     try:
-        fast = torch.compile(net)
-        ids = torch.zeros(1, 64, dtype=torch.int64, device=device)
-        with torch.no_grad(), torch.autocast('cuda', dtype=torch.bfloat16):
-            fast(ids, *inputs(ids, torch.ones_like(ids)))
+        ids = torch.ones(1, 64, dtype=torch.int64, device=device)
+        losses(torch.compile(net), ids, ids, ids)[0].mean().backward()
+        net.zero_grad(set_to_none=True)
         torch._dynamo.reset()
         return torch.compile(net, dynamic=False)
     except Exception as why:  # no compiler on this machine: slower, and as good
         print(f'torch.compile does not work here ({type(why).__name__}); going on without', flush=True)
+        net.zero_grad(set_to_none=True)
         torch._dynamo.reset()
         return net
 
@@ -163,6 +163,7 @@ def fit(net, fast, batches, args, started):
             now = loss.item()
             running = now if running is None else 0.7 * running + 0.3 * now
             print(
+
                   f'step {step} of {args.steps}, loss {running:.4f}, {seen / (time.time() - begin):.0f} tokens/s, '
                   f'{time.time() - started:.0f} s', flush=True)
     return seen, time.time() - begin

@@ -306,6 +306,8 @@ FILL_EN = ('really actually maybe somehow possibly exactly just quickly simply p
            'please then still ever usually normally basically myself right first indeed at-all of-course '
            'for-once if-possible in-general').split()
 _JOINT = re.compile('[をはにでが、]')
+_NUMBER = re.compile(
+    r'\d|\b(zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|twenty)\b')
 
 
 def fill(rng, text, japanese):
@@ -316,7 +318,7 @@ def fill(rng, text, japanese):
         return text[:at] + rng.choice(FILL_JA) + text[at:]
     words = text.split(' ')
     at = rng.randrange(len(words) + (len(words) < 4))
-    if rng.random() < 0.3 and len(words) > 5:
+    if rng.random() < 0.3 and len(words) > 5 and not _NUMBER.search(text):
         return ' '.join(words[:at] + words[at + 1:])
     return ' '.join(words[:at] + [rng.choice(FILL_EN).replace('-', ' ')] + words[at:])
 

@@ -90,6 +90,9 @@ def japanese(rng):
     if r < 0.85:
         return ''.join(rng.choice(KANA) for _ in range(rng.choice((2, 3, 3, 4)))) + rng.choice(('', '', 'ん',
             'こ', 'ー'))
+    if r < 0.88:
+        return rng.choice(KANA) + rng.choice(('', '', 'っ', rng.choice(KANA))) + \
+            rng.choice(('くん', 'ちゃん', 'ちん', 'やん', 'ぴょん', 'りん', 'たん', 'ぽん', 'ち', 'っち', 'んちゃん', 'ーちゃん', 'さん'))
     if r < 0.95:
         return rng.choice(KATA) + rng.choice(('', 'ー', 'ッ', 'ン')) + ''.join(rng.choice(KATA) for _ in range(
             rng.choice((1, 2, 3)))) + rng.choice(('', 'ス', 'ン', 'ー', 'ル'))

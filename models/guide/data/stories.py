@@ -102,12 +102,15 @@ def tell(rng, hero, friend):
     place, wish, trouble, help_, end = (rng.choice(x) for x in (PLACES, WISHES, TROUBLES, HELPS, ENDS))
     x, y = hero[0], friend[0]
     ja = (
+
           f'むかし、{place[0]}に、{wish[0]}と思っている{x}がいました。ある日、{x}は{y}に出会いました。「いっしょに行こう」と{y}が言いました。\n'
+
 
           f'ところが、{trouble[0]}、二人は困ってしまいました。それでも二人は{help_[0]}、とうとうやりとげました。{end[0]}')
     ja1 = f'{wish[0]}{x}は{y}と出会い、二人で力を合わせて願いをかなえました。'
     x, y = hero[1], friend[1]
     en = (
+
           f'Once upon a time, {place[1]}, there lived {article(x)} who {wish[1]}. One day the {x} met {article(y)}. "Let us go together," said the {y}.\n'
           f'{trouble[1]} they were in trouble. Still, {help_[1]}, and in the end it went well. {end[1]}')
     en1 = f'{article(x).capitalize()} {wish[1]}, met {article(y)}, and together they made it come true.'
