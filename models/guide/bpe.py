@@ -27,7 +27,7 @@ def pieces(text):
     return PIECE.findall(text)
 
 
-def train(texts, size, rarest=2):
+def train(texts, size, rarest=4):
     """texts: an iterable of whole segments.  Returns (tokens in order of id, merges)."""
     counts = collections.Counter()
     for text in texts:

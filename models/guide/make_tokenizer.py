@@ -20,7 +20,7 @@ def segments():
         for i, (user, reply, _) in enumerate(made['turns']):
             yield chat.prompt_text(made['system'] if i == 0 else None, user)
             yield reply
-    for _ in range(2):
+    for _ in range(4):
         for c in ALWAYS:
             yield c
 

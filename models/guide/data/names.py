@@ -47,11 +47,14 @@ ENGLISH = ('Anna Maria Emma Sophia Olivia Lisa Kate Jane Sarah Emily Hannah Nina
            'Willow Autumn Summer April June '
            'Smith Johnson Brown Taylor Miller Wilson Moore Clark Lewis Walker Young King Wright Hill Green '
            'Baker Nelson Carter Cooper').split()
-KANJI_FIRST = '高大小中上下山川田森林石岩松竹杉桜梅藤原野村木本西東南北青白黒赤金銀水火土日月星空海江浜島谷沢坂岡宮寺古新長広永安平和吉福佐久保加瀬戸津'
+KANJI_FIRST = ('高大小中上下山川田森林石岩松竹杉桜梅藤原野村木本西東南北青白黒赤金銀'
+               '水火土日月星空海江浜島谷沢坂岡宮寺古新長広永安平和吉福佐久保加瀬戸津')
 KANJI_LAST = '田川山野村本原木島崎井口沢谷岡浦瀬橋林森葉塚宮尾倉藤部間屋城坂戸津見内上下池水越堀永松江'
-KANJI_GIVEN = '美優愛彩香奈菜花結衣陽葵翔太大輝悠真蓮湊颯樹健介拓也直人和之雅彦智秀明浩一郎二三恵子幸江真由里佳紀理沙織千夏春秋冬音詩歌心咲希望光'
+KANJI_GIVEN = ('美優愛彩香奈菜花結衣陽葵翔太大輝悠真蓮湊颯樹健介拓也直人和之雅彦'
+               '智秀明浩一郎二三恵子幸江真由里佳紀理沙織千夏春秋冬音詩歌心咲希望光')
 KANA = 'あいうえおかきくけこさしすせそたちつてとなにのはひふほまみむめもやゆよらりるれろわ'
-KATA = 'アイウエオカキクケコサシスセソタチツテトナニノハヒフホマミムメモヤユヨラリルレロワガギグゴザジズダデドバビブベボパピプペポ'
+KATA = ('アイウエオカキクケコサシスセソタチツテトナニノハヒフホマミム'
+        'メモヤユヨラリルレロワガギグゴザジズダデドバビブベボパピプペポ')
 ONSETS = 'b c d f g h j k l m n p r s t v w z br ch cl dr fl gr kr pl sh st th tr sl ph'.split()
 VOWELS = 'a e i o u a e i o ai ea ie ee oo ia'.split()
 CODAS = ['', '', '', 'n', 'r', 'l', 's', 'm', 'k', 't', 'd', 'nd', 'ck', 'ss', 'x', 'th']

@@ -42,7 +42,8 @@ ENDS = [('それからは毎日いっしょに遊びました。', 'From that da
     '願いは、かなったのです。', 'The wish had come true.'), ('村のみんなが二人をほめました。',
     'All the village praised them.'), ('その夜は、ぐっすりねむりました。', 'That night they slept soundly.')]
 STORY_JA = '[お話|物語|おはなし|ストーリー|話|昔話|童話|小話|小さなお話|短編]'
-TELL_JA = '[して|聞かせて|作って|話して|書いて|語って|考えて|ひとつ聞かせて|作ってみて|してみて][ください|ほしい|ほしいです|くれる|くれますか|くれない|ちょうだい|もらえますか|もらえる|よ|くれませんか|]'
+TELL_JA = ('[して|聞かせて|作って|話して|書いて|語って|考えて|ひとつ聞かせて|作ってみて|してみて][ください|ほしい|'
+           'ほしいです|くれる|くれますか|くれない|ちょうだい|もらえますか|もらえる|よ|くれませんか|]')
 KIND_JA = '[短い|短めの|かわいい|楽しい|やさしい|面白い|寝る前の|子ども向けの|ちょっとした|冒険の|心が温まる|]'
 ASK_ONE_JA = [KIND_JA + '{x}[の|が出てくる|が主人公の|についての]' + STORY_JA + 'を' + TELL_JA, '{x}の' +
               STORY_JA + '[が聞きたい|が読みたい|をお願い|をお願いします|がいい|をどうぞ][です|な|]',
@@ -58,7 +59,8 @@ ASK_NONE_JA = [KIND_JA + STORY_JA + 'を' + TELL_JA, '[何か|なにか|ひと�
     TELL_JA, STORY_JA + '[が聞きたい|が読みたい|をお願いします|して][です|な|]', '動物の' + STORY_JA + 'を' +
     TELL_JA]
 STORY_EN = '[story|tale|short story|bedtime story|little story|fairy tale|little tale|short tale]'
-TELL_EN = '[tell me|write|write me|make up|i want to hear|i would like|please tell me|can you tell me|could you tell|give me|do you know|invent|let me hear|i want|read me|let us have|may i have]'
+TELL_EN = ('[tell me|write|write me|make up|i want to hear|i would like|please tell me|can you tell me|'
+           'could you tell|give me|do you know|invent|let me hear|i want|read me|let us have|may i have]')
 ASK_ONE_EN = [TELL_EN + ' a[ nice| funny| cute| sweet| lovely|] ' + STORY_EN +
     ' [about|of|with|involving|where you meet|starring] [a|the|some|one] {x}', '[a|one|another] ' + STORY_EN +
     ' [about|with|of] a {x}[ please| would be nice|]', 'what happened to the {x}? ' + TELL_EN + ' a ' + STORY_EN,

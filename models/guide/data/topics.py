@@ -1,13 +1,15 @@
 """What the guide does not know: hundreds of topics, asked in many ways; one kind of answer."""
 from . import grammar
 from .facts import REPO
-from . import topics_ja, topics_en
+from . import names, topics_en, topics_ja
 
-NOUNS_JA, PEOPLE_JA, PLACES_JA, FOODS_JA, TASKS_JA = topics_ja.NOUNS, topics_ja.PEOPLE, topics_ja.PLACES, topics_ja.FOODS, topics_ja.TASKS
+NOUNS_JA, PEOPLE_JA, PLACES_JA = topics_ja.NOUNS, topics_ja.PEOPLE, topics_ja.PLACES
+FOODS_JA, TASKS_JA = topics_ja.FOODS, topics_ja.TASKS
 grammar.LISTS.update({'nj': NOUNS_JA, 'pj': PEOPLE_JA, 'lj': PLACES_JA, 'fj': FOODS_JA, 'tj': TASKS_JA,
                       'ne': topics_en.NOUNS, 'pe': topics_en.PEOPLE, 'le': topics_en.PLACES, 'fe': topics_en.
                       FOODS, 'te': topics_en.TASKS})
-PLEASE = '[ください|くれますか|もらえますか|ほしい|ほしいです|くれる|くれない|いただけますか|もらいたいんだけど|ちょうだい|]'
+PLEASE = ('[ください|くれますか|もらえますか|ほしい|ほしいです|くれる|'
+          'くれない|いただけますか|もらいたいんだけど|ちょうだい|]')
 ASK_JA = [
     '{nj}[とは|って|は]何[ですか|なの|でしょうか|]',
     '{nj}について[教えて|説明して|話して|詳しく教えて|語って|解説して|分かりやすく説明して]' + PLEASE,
@@ -118,10 +120,33 @@ ANSWERS = {
 }
 
 
+KANJI = sorted({c for word in NOUNS_JA + PEOPLE_JA + PLACES_JA + FOODS_JA for c in word if '\u4e00' <= c <= '\u9fff'})
+
+
+def unheard_ja(rng):
+    """A word that no list has: what is unknown is to be told from what is known, also where it was never seen."""
+    r = rng.random()
+    if r < 0.2:
+        return ''.join(rng.choice(names.KATA) + rng.choice(('', 'ー', 'ン', '')) for _ in range(rng.choice((2, 3, 4))))
+    if r < 0.3:
+        return ''.join(chr(rng.randrange(0x4e00, 0x9fa0)) for _ in range(2))
+    return ''.join(rng.choice(KANJI) for _ in range(rng.choice((2, 2, 3, 4))))
+
+
+def unheard_en(rng):
+    word = names.made_up_english(rng)
+    return rng.choice(('', 'the ', 'a ', '')) + (word if rng.random() < 0.3 else word.lower()) + rng.choice(('', '', 's', 'ism', 'ology'))
+
+
 def make(rng, lang):
     """(question, answers)"""
+    words = {}
     if lang == 'ja':
-        text = grammar.dress_ja(rng, grammar.one_of(rng, ASK_JA))
+        if rng.random() < 0.25:
+            words = {key: unheard_ja(rng) for key in ('nj', 'pj', 'lj', 'fj')}
+        text = grammar.dress_ja(rng, grammar.one_of(rng, ASK_JA, words))
     else:
-        text = grammar.dress_en(rng, grammar.one_of(rng, ASK_EN))
+        if rng.random() < 0.25:
+            words = {key: unheard_en(rng) for key in ('ne', 'pe', 'le', 'fe')}
+        text = grammar.dress_en(rng, grammar.one_of(rng, ASK_EN, words))
     return text, {key: rng.choice(value) for key, value in ANSWERS.items()}
