@@ -1,5 +1,7 @@
 # Fuzz targets.  tests/fuzz_NAME.t replays and mutates tests/fuzz/corpus/NAME in make check; with
-# --enable-fuzzing `make fuzzers` builds the same for libFuzzer.
+# --enable-fuzzing `make fuzzers` builds the same for libFuzzer.  Of a long run the inputs that cover
+# something new (libFuzzer's -set_cover_merge=1 -use_counters=0) are kept there as found-*, and what
+# it said in tests/fuzz/logs.
 FUZZ_PARTS = tests/fuzz/scratch.c tests/fuzz/use.c tests/fuzz/fuzz.h
 FUZZ_REPLAY = tests/fuzz/replay.c $(FUZZ_PARTS)
 FUZZERS = tests/fuzz/fuzz_text tests/fuzz/fuzz_gguf tests/fuzz/fuzz_safetensors tests/fuzz/fuzz_tokenizer \
@@ -8,7 +10,7 @@ fuzzers: $(FUZZERS)
 .PHONY: fuzzers
 EXTRA_PROGRAMS += $(FUZZERS)
 
-EXTRA_DIST += tests/fuzz/corpus
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/logs
 
 check_PROGRAMS += tests/fuzz_text.t
 tests_fuzz_text_t_SOURCES = tests/fuzz/fuzz_text.c $(FUZZ_REPLAY)
