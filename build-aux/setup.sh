@@ -98,7 +98,8 @@ fingerprint() {
 newer_sources() { # newer_sources FILE: one source that is newer than FILE, if there is any
     (cd "$top" && find configure.ac Makefile.am autogen.sh po m4 src engine kernels ui man tests/local.mk -type f \
         -newer "$1" \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.mk' -o -name Makefile.am \
-        -o -name configure.ac -o -name 'prog_*.m4' -o -name '*.po' -o -name LINGUAS -o -name '*.[1-9]' \) | sed 1q)
+        -o -name configure.ac -o -name 'prog_*.m4' -o -name '*.po' -o -name LINGUAS -o -name '*.[1-9]' \
+        -o -name calibration.txt \) | sed 1q)
 }
 
 newer_build_files() { # the same for what makes configure and Makefile.in

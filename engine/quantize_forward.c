@@ -53,12 +53,10 @@ static bool no_memory(Error *err)
                        "other programs, or take fewer or shorter --samples"));
 }
 
-bool layer_floats_init(LayerFloats *layer, const LayerWeights *w, const ModelShape *shape,
-                       Error *err)
+bool layer_floats_init(LayerFloats *layer, const LayerWeights *w, Error *err)
 {
     const Linear *linears[L_COUNT] = { &w->q, &w->k, &w->v, &w->o, &w->gate, &w->up, &w->down };
 
-    (void)shape;
     *layer = (LayerFloats){ 0 };
     if (!take_norms(layer, w))
         return no_memory(err);
@@ -146,13 +144,17 @@ void forward_release(Forward *f)
     *f = (Forward){ 0 };
 }
 
-int forward_chunk(const Forward *f, const Windows *windows, int from)
+bool forward_next(const Forward *f, const Windows *windows, int from, Batch *out)
 {
+    const int *start = windows->start;
     int to = from + 1;
 
-    while (to < windows->n && windows->start[to + 1] - windows->start[from] <= f->chunk)
+    if (from >= windows->n)
+        return false;
+    while (to < windows->n && start[to + 1] - start[from] <= f->chunk)
         to++;
-    return to;
+    *out = (Batch){ windows, from, to, start[to] - start[from], start[from] };
+    return true;
 }
 
 /* ---- pieces ---- */
@@ -195,33 +197,39 @@ void forward_norm(const Forward *f, const float *weight, const float *x, int64_t
     dense_run(f->dense, (int)((n + NORM_ROWS - 1) / NORM_ROWS), norm_item, &job);
 }
 
-/* out (n, n_out) = matrix * in, plus the bias; or added to what is there. */
-static bool multiply(const Forward *f, const LayerFloats *layer, LayerMatrix which, const float *in,
-                     int64_t n, float *out, bool add)
+/* out (n, n_out) becomes, or gains, matrix * in and the bias. */
+typedef struct {
+    const float *in;
+    int64_t n;
+    float *out;
+    DenseStore store;
+} Application;
+
+static bool apply(const Forward *f, const LayerFloats *layer, LayerMatrix which, Application to)
 {
     int64_t n_out = layer->n_out[which], n_in = layer->n_in[which];
     const float *bias = layer->bias[which];
-    DenseProduct product = { .a = { in, n_in, 1 },
+    DenseProduct product = { .a = { to.in, n_in, 1 },
                              .b = { layer->matrix[which], 1, n_in },
-                             .c = out,
+                             .c = to.out,
                              .c_row = n_out,
-                             .m = n,
+                             .m = to.n,
                              .n = n_out,
                              .k = n_in,
-                             .store = add ? DENSE_ADD : DENSE_SET };
+                             .store = to.store };
 
     if (!dense_multiply(f->dense, &product))
         return false;
-    for (int64_t row = 0; bias && row < n; row++)
+    for (int64_t row = 0; bias && row < to.n; row++)
         for (int64_t i = 0; i < n_out; i++)
-            out[row * n_out + i] += bias[i];
+            to.out[row * n_out + i] += bias[i];
     return true;
 }
 
 bool forward_add(Forward *f, const LayerFloats *layer, LayerMatrix which, const float *in,
                  int64_t n, float *x)
 {
-    return multiply(f, layer, which, in, n, x, true);
+    return apply(f, layer, which, (Application){ in, n, x, DENSE_ADD });
 }
 
 /* ---- attention ---- */
@@ -229,8 +237,7 @@ bool forward_add(Forward *f, const LayerFloats *layer, LayerMatrix which, const 
 typedef struct {
     Forward *f;
     const LayerFloats *layer;
-    const Windows *windows;
-    int from;
+    const Batch *batch;
     float *out;
 } AttentionJob;
 
@@ -266,8 +273,8 @@ static void prepare_item(void *arg, int item, int thread)
 {
     const AttentionJob *job = arg;
     const ModelShape *s = job->f->shape;
-    const int *start = job->windows->start + job->from + item;
-    int64_t at = start[0] - job->windows->start[job->from];
+    const int *start = job->batch->windows->start + job->batch->from + item;
+    int64_t at = start[0] - job->batch->at;
 
     (void)thread;
     prepare_heads(job->f, job->f->q + at * s->n_heads * s->head_dim, s->n_heads,
@@ -302,8 +309,8 @@ static void attention_item(void *arg, int item, int thread)
     Forward *f = job->f;
     const ModelShape *s = f->shape;
     int head = item % s->n_heads, kv = head / (s->n_heads / s->n_kv_heads);
-    const int *start = job->windows->start + job->from + item / s->n_heads;
-    int64_t at = start[0] - job->windows->start[job->from];
+    const int *start = job->batch->windows->start + job->batch->from + item / s->n_heads;
+    int64_t at = start[0] - job->batch->at;
     int64_t q_row = (int64_t)s->n_heads * s->head_dim,
             kv_row = (int64_t)s->n_kv_heads * s->head_dim;
     const float *q = f->q + at * q_row + (int64_t)head * s->head_dim;
@@ -335,19 +342,19 @@ static void attention_item(void *arg, int item, int thread)
     }
 }
 
-bool forward_attention(Forward *f, const LayerFloats *layer, const Windows *windows, int from,
-                       int to, const float *x, float *out)
+bool forward_attention(Forward *f, const LayerFloats *layer, const Batch *batch, const float *x,
+                       float *out)
 {
-    AttentionJob job = { f, layer, windows, from, out };
-    int n = windows->start[to] - windows->start[from];
+    AttentionJob job = { f, layer, batch, out };
+    int n = batch->n;
 
     forward_norm(f, layer->attn_norm, x, n, f->h);
-    if (!multiply(f, layer, L_Q, f->h, n, f->q, false) ||
-        !multiply(f, layer, L_K, f->h, n, f->k, false) ||
-        !multiply(f, layer, L_V, f->h, n, f->v, false))
+    if (!apply(f, layer, L_Q, (Application){ f->h, n, f->q, DENSE_SET }) ||
+        !apply(f, layer, L_K, (Application){ f->h, n, f->k, DENSE_SET }) ||
+        !apply(f, layer, L_V, (Application){ f->h, n, f->v, DENSE_SET }))
         return false;
-    dense_run(f->dense, to - from, prepare_item, &job);
-    dense_run(f->dense, (to - from) * f->shape->n_heads, attention_item, &job);
+    dense_run(f->dense, batch->to - batch->from, prepare_item, &job);
+    dense_run(f->dense, (batch->to - batch->from) * f->shape->n_heads, attention_item, &job);
     return true;
 }
 
@@ -368,8 +375,8 @@ static void silu_item(void *arg, int item, int thread)
 bool forward_inner(Forward *f, const LayerFloats *layer, const float *x, int n, const float **out)
 {
     forward_norm(f, layer->ffn_norm, x, n, f->h);
-    if (!multiply(f, layer, L_GATE, f->h, n, f->gate, false) ||
-        !multiply(f, layer, L_UP, f->h, n, f->up, false))
+    if (!apply(f, layer, L_GATE, (Application){ f->h, n, f->gate, DENSE_SET }) ||
+        !apply(f, layer, L_UP, (Application){ f->h, n, f->up, DENSE_SET }))
         return false;
     dense_run(f->dense, n, silu_item, f);
     *out = f->gate;
@@ -380,16 +387,14 @@ bool forward_layer(Forward *f, const LayerFloats *layer, const Windows *windows,
                    float *attn)
 {
     const float *inner;
+    Batch batch;
 
-    for (int from = 0, to; from < windows->n; from = to) {
-        int64_t at = (int64_t)windows->start[from] * f->shape->hidden;
-        int n;
-        to = forward_chunk(f, windows, from);
-        n = windows->start[to] - windows->start[from];
-        if (!forward_attention(f, layer, windows, from, to, x + at, attn) ||
-            !forward_add(f, layer, L_O, attn, n, x + at) ||
-            !forward_inner(f, layer, x + at, n, &inner) ||
-            !forward_add(f, layer, L_DOWN, inner, n, x + at))
+    for (int from = 0; forward_next(f, windows, from, &batch); from = batch.to) {
+        float *rows = x + batch.at * f->shape->hidden;
+        if (!forward_attention(f, layer, &batch, rows, attn) ||
+            !forward_add(f, layer, L_O, attn, batch.n, rows) ||
+            !forward_inner(f, layer, rows, batch.n, &inner) ||
+            !forward_add(f, layer, L_DOWN, inner, batch.n, rows))
             return false;
     }
     return true;

@@ -21,8 +21,7 @@ typedef struct {
     float *q_norm, *k_norm;      /* [head_dim] or NULL */
 } LayerFloats;
 
-bool layer_floats_init(LayerFloats *layer, const LayerWeights *weights, const ModelShape *shape,
-                       Error *err);
+bool layer_floats_init(LayerFloats *layer, const LayerWeights *weights, Error *err);
 void layer_floats_release(LayerFloats *layer);
 
 /* Texts of at most `longest` tokens, one after the other. */
@@ -45,16 +44,23 @@ typedef struct {
 bool forward_init(Forward *forward, Dense *dense, const ModelShape *shape, int longest, Error *err);
 void forward_release(Forward *forward);
 
-/* The windows from `from` on that are computed together: returns the first that is not. */
-int forward_chunk(const Forward *forward, const Windows *windows, int from);
+/* Windows [from, to), which are computed together: n tokens from row `at` on. */
+typedef struct {
+    const Windows *windows;
+    int from, to;
+    int n;
+    int64_t at;
+} Batch;
+
+/* The batch that begins with window `from`; false when there are no more. */
+bool forward_next(const Forward *forward, const Windows *windows, int from, Batch *out);
 
 /* x (n, hidden) through a norm. */
 void forward_norm(const Forward *forward, const float *weight, const float *x, int64_t n,
                   float *out);
-/* The heads' outputs for windows [from, to), before o; x and out: rows of `from`'s first token on.
- */
-bool forward_attention(Forward *forward, const LayerFloats *layer, const Windows *windows, int from,
-                       int to, const float *x, float *out);
+/* The heads' outputs of a batch, before o; x and out: its first row. */
+bool forward_attention(Forward *forward, const LayerFloats *layer, const Batch *batch,
+                       const float *x, float *out);
 /* silu(gate) * up of n <= chunk tokens, in *out, until the next call. */
 bool forward_inner(Forward *forward, const LayerFloats *layer, const float *x, int n,
                    const float **out);

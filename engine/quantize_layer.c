@@ -23,28 +23,17 @@ typedef struct {
     Error *err;
 } LayerRun;
 
-/* What a step is calibrated with: adds the inputs of windows [from, to) to the Hessian. */
-typedef bool Gather(LayerRun *run, int from, int to);
+/* What a step is calibrated with: adds the inputs of a batch to the Hessian. */
+typedef bool Gather(LayerRun *run, const Batch *batch);
 
 static const Windows *text_of(const LayerRun *run)
 {
     return &run->q->windows[STREAM_CALIBRATION];
 }
 
-static float *rows_at(const LayerRun *run, int window)
+static float *rows_at(const LayerRun *run, const Batch *batch)
 {
-    return run->q->x[STREAM_CALIBRATION] +
-           (int64_t)text_of(run)->start[window] * model_shape(run->q->model)->hidden;
-}
-
-static float *attn_at(const LayerRun *run, int window)
-{
-    return run->q->attn + text_of(run)->start[window] * run->floats.n_in[L_O];
-}
-
-static int tokens_of(const LayerRun *run, int from, int to)
-{
-    return text_of(run)->start[to] - text_of(run)->start[from];
+    return run->q->x[STREAM_CALIBRATION] + batch->at * model_shape(run->q->model)->hidden;
 }
 
 static bool no_memory(const LayerRun *run)
@@ -82,12 +71,11 @@ static bool step(LayerRun *run, LayerMatrix first, LayerMatrix last, Gather *gat
 {
     const Windows *text = text_of(run);
     Quantizer *q = run->q;
+    Batch batch;
     bool ok = hessian_init(&run->hessian, run->floats.n_in[first], run->err);
 
-    for (int from = 0, to; ok && from < text->n; from = to) {
-        to = forward_chunk(&q->forward, text, from);
-        ok = quantizer_goes_on(q, run->err) && (gather(run, from, to) || no_memory(run));
-    }
+    for (int from = 0; ok && forward_next(&q->forward, text, from, &batch); from = batch.to)
+        ok = quantizer_goes_on(q, run->err) && (gather(run, &batch) || no_memory(run));
     ok = ok && (hessian_prepare(&run->hessian, text->start[text->n], &q->settings, &q->lapack,
                                 run->err) ||
                 error_note(run->err, _("layer %d"), run->layer));
@@ -99,42 +87,41 @@ static bool step(LayerRun *run, LayerMatrix first, LayerMatrix last, Gather *gat
 
 /* ---- the steps ---- */
 
-static bool gather_normed(LayerRun *run, const float *weight, int from, int to)
+static bool gather_rows(LayerRun *run, const float *rows, int n)
+{
+    return dense_gram(run->q->dense, rows, n, run->hessian.n, run->hessian.h);
+}
+
+static bool gather_qkv(LayerRun *run, const Batch *batch)
 {
     Forward *f = &run->q->forward;
-    int n = tokens_of(run, from, to);
 
-    forward_norm(f, weight, rows_at(run, from), n, f->h);
-    return dense_gram(run->q->dense, f->h, n, run->hessian.n, run->hessian.h);
+    forward_norm(f, run->floats.attn_norm, rows_at(run, batch), batch->n, f->h);
+    return gather_rows(run, f->h, batch->n);
 }
 
-static bool gather_qkv(LayerRun *run, int from, int to)
+static bool gather_o(LayerRun *run, const Batch *batch)
 {
-    return gather_normed(run, run->floats.attn_norm, from, to);
+    float *attn = run->q->attn + batch->at * run->floats.n_in[L_O];
+
+    return forward_attention(&run->q->forward, &run->floats, batch, rows_at(run, batch), attn) &&
+           gather_rows(run, attn, batch->n);
 }
 
-static bool gather_o(LayerRun *run, int from, int to)
+static bool gather_gate_up(LayerRun *run, const Batch *batch)
 {
-    float *attn = attn_at(run, from);
+    Forward *f = &run->q->forward;
 
-    return forward_attention(&run->q->forward, &run->floats, text_of(run), from, to,
-                             rows_at(run, from), attn) &&
-           dense_gram(run->q->dense, attn, tokens_of(run, from, to), run->hessian.n,
-                      run->hessian.h);
+    forward_norm(f, run->floats.ffn_norm, rows_at(run, batch), batch->n, f->h);
+    return gather_rows(run, f->h, batch->n);
 }
 
-static bool gather_gate_up(LayerRun *run, int from, int to)
+static bool gather_down(LayerRun *run, const Batch *batch)
 {
-    return gather_normed(run, run->floats.ffn_norm, from, to);
-}
-
-static bool gather_down(LayerRun *run, int from, int to)
-{
-    int n = tokens_of(run, from, to);
     const float *inner;
 
-    return forward_inner(&run->q->forward, &run->floats, rows_at(run, from), n, &inner) &&
-           dense_gram(run->q->dense, inner, n, run->hessian.n, run->hessian.h);
+    return forward_inner(&run->q->forward, &run->floats, rows_at(run, batch), batch->n, &inner) &&
+           gather_rows(run, inner, batch->n);
 }
 
 static bool add_attention(LayerRun *run)
@@ -149,18 +136,14 @@ static bool add_attention(LayerRun *run)
 /* The inner activations are computed again rather than kept: they are the widest ones. */
 static bool add_inner(LayerRun *run)
 {
-    const Windows *text = text_of(run);
     Forward *f = &run->q->forward;
     const float *inner;
+    Batch batch;
 
-    for (int from = 0, to; from < text->n; from = to) {
-        int n;
-        to = forward_chunk(f, text, from);
-        n = tokens_of(run, from, to);
-        if (!forward_inner(f, &run->floats, rows_at(run, from), n, &inner) ||
-            !forward_add(f, &run->floats, L_DOWN, inner, n, rows_at(run, from)))
+    for (int from = 0; forward_next(f, text_of(run), from, &batch); from = batch.to)
+        if (!forward_inner(f, &run->floats, rows_at(run, &batch), batch.n, &inner) ||
+            !forward_add(f, &run->floats, L_DOWN, inner, batch.n, rows_at(run, &batch)))
             return no_memory(run);
-    }
     return true;
 }
 
@@ -179,8 +162,7 @@ static bool follow(LayerRun *run, StreamName stream)
 bool quantize_layer(Quantizer *q, int layer, Error *err)
 {
     LayerRun run = { .q = q, .layer = layer, .err = err };
-    bool ok = layer_floats_init(&run.floats, &model_weights(q->model)->layers[layer],
-                                model_shape(q->model), err) &&
+    bool ok = layer_floats_init(&run.floats, &model_weights(q->model)->layers[layer], err) &&
               follow(&run, STREAM_BEFORE) && step(&run, L_Q, L_V, gather_qkv) &&
               step(&run, L_O, L_O, gather_o) && add_attention(&run) &&
               step(&run, L_GATE, L_UP, gather_gate_up) && step(&run, L_DOWN, L_DOWN, gather_down) &&

@@ -7,7 +7,8 @@
 
 #include "kernels/half.h"
 
-enum { CODES = 15, MIDDLE = 8, PER_WORD = 8 };
+enum { CODES = 15, MIDDLE = 8, PER_WORD = 8, DRAWN_OUT = -3, DRAWN_IN = 14 };
+#define STEP 0.025f /* of the distance of the ends */
 
 /* A code far outside would not fit an int. */
 int gptq_code(GptqGrid grid, float value)
@@ -22,16 +23,45 @@ int gptq_code(GptqGrid grid, float value)
     return code < 0 ? 0 : code > CODES ? CODES : code;
 }
 
-/* The smallest and the largest value at the ends of the grid, 0 on it; symmetric: the zero point is
- * 8.  A zero point of 0 is not used: version 1 would store -1, which its readers understand in two
- * ways. */
-bool gptq_grid(const float *w, int n, bool symmetric, GptqGrid *out)
+/* low and high at the ends of the grid, 0 on it; symmetric: the zero point is 8.  A zero point of 0
+ * is not used: version 1 would store -1, which its readers understand in two ways. */
+static GptqGrid grid_between(float low, float high, bool symmetric)
 {
-    float low = 0, high = 0, scale;
+    float scale = (high - low) / CODES;
+    GptqGrid grid = { 0, symmetric ? MIDDLE : (int)lrintf(-low / scale) };
 
-    for (int i = 0; i < n; i++) {
-        low = fminf(low, w[i]);
-        high = fmaxf(high, w[i]);
+    if (grid.zero < 1) {
+        grid.zero = 1;
+        scale = high / (CODES - 1);
+    }
+    grid.scale = half_to_float(float_to_half(scale));
+    if (grid.scale == 0)
+        grid.scale = 0x1p-24f;
+    return grid;
+}
+
+static double damage(const GptqGroup *group, GptqGrid grid)
+{
+    double sum = 0;
+
+    for (int i = 0; i < group->n; i++) {
+        float value = grid.scale * (float)(gptq_code(grid, group->w[i]) - grid.zero);
+        double wrong = (double)(group->w[i] - value);
+        sum += wrong * wrong * (group->weight ? (double)group->weight[i] : 1);
+    }
+    return sum;
+}
+
+/* The ends are drawn in or out where that does less damage: clipping the largest value may cost
+ * less than rounding all others more coarsely, and a symmetric grid has one step more below 0. */
+bool gptq_grid(const GptqGroup *group, bool symmetric, GptqGrid *out)
+{
+    float low = 0, high = 0;
+    double least;
+
+    for (int i = 0; i < group->n; i++) {
+        low = fminf(low, group->w[i]);
+        high = fmaxf(high, group->w[i]);
     }
     if (low == 0 && high == 0) {
         low = -1;
@@ -41,16 +71,20 @@ bool gptq_grid(const float *w, int n, bool symmetric, GptqGrid *out)
         high = fmaxf(high, -low);
         low = -high;
     }
-    scale = (high - low) / CODES;
-    out->zero = symmetric ? MIDDLE : (int)lrintf(-low / scale);
-    if (out->zero < 1) {
-        out->zero = 1;
-        scale = high / (CODES - 1);
+    *out = grid_between(low, high, symmetric);
+    if (!isfinite(out->scale))
+        return false;
+    least = damage(group, *out);
+    for (int step = DRAWN_OUT; step <= DRAWN_IN; step++) {
+        float by = 1 - (float)step * STEP;
+        GptqGrid grid = grid_between(low * by, high * by, symmetric);
+        double cost = damage(group, grid);
+        if (cost < least && isfinite(grid.scale)) {
+            least = cost;
+            *out = grid;
+        }
     }
-    out->scale = half_to_float(float_to_half(scale));
-    if (out->scale == 0)
-        out->scale = 0x1p-24f;
-    return isfinite(out->scale);
+    return true;
 }
 
 /* ---- packing ---- */

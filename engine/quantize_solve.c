@@ -23,6 +23,7 @@ typedef struct {
     GptqMatrix *matrix;
     float *w;      /* (n_out, n_in), by place */
     float *wrong;  /* (n_out, BLOCK): what each rounding did wrong, over the diagonal */
+    float *cost;   /* [n_in]: of a mistake at a place: 1 over the square of R's diagonal */
     float *factor; /* (BLOCK, n_in - from): rows of R from the block's first place on */
     int from, to;  /* the block's places */
     atomic_bool *unfit;
@@ -44,7 +45,8 @@ static void solve_row(const Solve *s, int64_t row)
         float value;
 
         if (i % size == 0) {
-            if (!gptq_grid(w + i, n, s->work->settings->symmetric, &grid))
+            const GptqGroup members = { w + i, s->cost + i, n };
+            if (!gptq_grid(&members, s->work->settings->symmetric, &grid))
                 atomic_store(s->unfit, true);
             s->matrix->scales[group] = float_to_half(grid.scale);
             s->matrix->zeros[group] = (uint8_t)grid.zero;
@@ -84,11 +86,22 @@ static void take_factor(const Solve *s)
                 j >= i ? (float)*(last - (j * n + i)) : 0;
 }
 
+static void take_costs(const Solve *s)
+{
+    int64_t n = s->matrix->n_in;
+
+    for (int64_t i = 0; i < n; i++) {
+        double diagonal = s->work->hessian->h[n * n - 1 - (i * n + i)];
+        s->cost[i] = (float)(1 / (diagonal * diagonal));
+    }
+}
+
 static bool solve_blocks(Solve *s)
 {
     const GptqMatrix *m = s->matrix;
     int64_t n_in = m->n_in;
 
+    take_costs(s);
     for (s->from = 0; s->from < n_in; s->from = s->to) {
         DenseProduct rest = { .m = m->n_out, .store = DENSE_SUBTRACT, .c_row = n_in };
 
@@ -142,7 +155,8 @@ static bool reserve(Solve *s, const GptqSettings *settings)
     m->zeros = mem_try_alloc(n_out, (size_t)m->n_groups);
     s->wrong = mem_try_alloc(n_out * BLOCK, sizeof *s->wrong);
     s->factor = mem_try_alloc(n_in * BLOCK, sizeof *s->factor);
-    return m->codes && m->scales && m->zeros && s->wrong && s->factor;
+    s->cost = mem_try_alloc(n_in, sizeof *s->cost);
+    return m->codes && m->scales && m->zeros && s->wrong && s->factor && s->cost;
 }
 
 bool gptq_solve(const GptqWork *work, float *w, int64_t n_out, GptqMatrix *out, Error *err)
@@ -160,6 +174,7 @@ bool gptq_solve(const GptqWork *work, float *w, int64_t n_out, GptqMatrix *out, 
     }
     free(s.wrong);
     free(s.factor);
+    free(s.cost);
     if (work->cancel && atomic_load(work->cancel))
         return error_set(err, ERR_CANCELLED, "%s", _("stopped"));
     if (!ok)

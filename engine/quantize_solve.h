@@ -66,8 +66,13 @@ typedef struct {
     float scale;
     int zero;
 } GptqGrid;
-/* False where the values do not fit binary16 scales. */
-bool gptq_grid(const float *w, int n, bool symmetric, GptqGrid *out);
+typedef struct {
+    const float *w;
+    const float *weight; /* what a mistake in each costs; NULL: all the same */
+    int n;
+} GptqGroup;
+/* The grid that does least damage.  False where the values do not fit binary16 scales. */
+bool gptq_grid(const GptqGroup *group, bool symmetric, GptqGrid *out);
 int gptq_code(GptqGrid grid, float value);
 
 #endif

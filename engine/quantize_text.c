@@ -108,27 +108,34 @@ static bool too_short(const char *what, size_t n, Error *err)
                      4 * WINDOW_MIN, 16384);
 }
 
-static bool make(const Tokenizer *tokenizer, const TextSpec *spec, const Tokens *text,
-                 const Tokens *other, Windows *calibration, Windows *heldout, Error *err)
+/* All of a text of its own. */
+static void take_all(const Tokenizer *tokenizer, const TextSpec *spec, const Tokens *text,
+                     Windows *out)
 {
     Cutter c = cutter_of(tokenizer, spec, text);
 
+    count(&c);
+    take(&c, spec->samples, spec->length, out);
+}
+
+static bool long_enough(const TextSpec *spec, const Tokens *text, const Tokens *other, Error *err)
+{
     if (text->n < 4 * WINDOW_MIN)
         return too_short(_("the calibration text"), text->n, err);
-    if (!spec->heldout.len && c.body > (int)text->n / 2)
+    return !spec->heldout.len || other->n >= WINDOW_MIN ||
+           too_short(_("the held-out text"), other->n, err);
+}
+
+/* One window for each at least. */
+static void share(const Tokenizer *tokenizer, const TextSpec *spec, const Tokens *text,
+                  Windows *calibration, Windows *heldout)
+{
+    Cutter c = cutter_of(tokenizer, spec, text);
+
+    if (c.body > (int)text->n / 2)
         c.body = (int)text->n / 2;
     count(&c);
-    if (!spec->heldout.len) {
-        take_both(&c, spec, calibration, heldout);
-        return true;
-    }
-    take(&c, spec->samples, spec->length, calibration);
-    if (other->n < WINDOW_MIN)
-        return too_short(_("the held-out text"), other->n, err);
-    c = cutter_of(tokenizer, spec, other);
-    count(&c);
-    take(&c, spec->samples, spec->length, heldout);
-    return true;
+    take_both(&c, spec, calibration, heldout);
 }
 
 bool windows_make(const Tokenizer *tokenizer, const TextSpec *spec, Windows *calibration,
@@ -137,8 +144,14 @@ bool windows_make(const Tokenizer *tokenizer, const TextSpec *spec, Windows *cal
     Tokens text = TOKENS_INIT, other = TOKENS_INIT;
     bool ok = encode(tokenizer, spec, spec->calibration, &text, err) &&
               encode(tokenizer, spec, spec->heldout, &other, err) &&
-              make(tokenizer, spec, &text, &other, calibration, heldout, err);
+              long_enough(spec, &text, &other, err);
 
+    if (ok && spec->heldout.len) {
+        take_all(tokenizer, spec, &text, calibration);
+        take_all(tokenizer, spec, &other, heldout);
+    } else if (ok) {
+        share(tokenizer, spec, &text, calibration, heldout);
+    }
     tokens_release(&text);
     tokens_release(&other);
     return ok;

@@ -37,20 +37,25 @@ static int smaller(int64_t a, int64_t b)
 
 /* ---- packing: panels of `width` rows or columns, k after k, zeros at the edge ---- */
 
-/* stride: between values of one panel's line; step: from one k to the next. */
-static void pack_panel(const float *from, int64_t stride, int64_t step, int kn, int n, int width,
-                       float *to)
+/* n of at most `width` lines; stride: from line to line; step: from one k to the next. */
+typedef struct {
+    const float *from;
+    int64_t stride, step;
+    int kn, n, width;
+} Panel;
+
+static void pack_panel(Panel p, float *to)
 {
-    if (n < width)
-        memset(to, 0, (size_t)kn * (size_t)width * sizeof *to);
-    if (stride == 1) {
-        for (int k = 0; k < kn; k++)
-            memcpy(to + (int64_t)k * width, from + k * step, (size_t)n * sizeof *to);
+    if (p.n < p.width)
+        memset(to, 0, (size_t)p.kn * (size_t)p.width * sizeof *to);
+    if (p.stride == 1) {
+        for (int k = 0; k < p.kn; k++)
+            memcpy(to + (int64_t)k * p.width, p.from + k * p.step, (size_t)p.n * sizeof *to);
         return;
     }
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < kn; k++)
-            to[(int64_t)k * width + i] = from[i * stride + k * step];
+    for (int i = 0; i < p.n; i++)
+        for (int k = 0; k < p.kn; k++)
+            to[(int64_t)k * p.width + i] = p.from[i * p.stride + k * p.step];
 }
 
 static void pack_rows(const Piece *p, int64_t i0, int n, float *to)
@@ -58,8 +63,9 @@ static void pack_rows(const Piece *p, int64_t i0, int n, float *to)
     const DenseView *a = &p->product->a;
     int width = p->dense->isa->product_rows;
     for (int i = 0; i < n; i += width, to += (int64_t)p->kn * width)
-        pack_panel(a->data + (i0 + i) * a->row + p->k0 * a->col, a->row, a->col, p->kn,
-                   smaller(n - i, width), width, to);
+        pack_panel((Panel){ a->data + (i0 + i) * a->row + p->k0 * a->col, a->row, a->col, p->kn,
+                            smaller(n - i, width), width },
+                   to);
 }
 
 static void pack_cols(const Piece *p, int64_t j0, int n, float *to)
@@ -67,8 +73,9 @@ static void pack_cols(const Piece *p, int64_t j0, int n, float *to)
     const DenseView *b = &p->product->b;
     int width = p->dense->isa->product_cols;
     for (int j = 0; j < n; j += width, to += (int64_t)p->kn * width)
-        pack_panel(b->data + (j0 + j) * b->col + p->k0 * b->row, b->col, b->row, p->kn,
-                   smaller(n - j, width), width, to);
+        pack_panel((Panel){ b->data + (j0 + j) * b->col + p->k0 * b->row, b->col, b->row, p->kn,
+                            smaller(n - j, width), width },
+                   to);
 }
 
 /* ---- one block of c ---- */
@@ -95,22 +102,26 @@ static void store_gram(const Piece *p, int64_t i, int64_t j, int n, const float 
         to[x] += (double)from[x];
 }
 
-/* Rows i0..i0 + in, columns j0..j0 + jn; rows and cols: packed. */
-static void block(const Piece *p, int64_t i0, int in, int64_t j0, int jn, const float *rows,
-                  const float *cols)
+typedef struct {
+    int64_t i0, j0; /* first row and column */
+    int in, jn;
+} Region;
+
+/* rows and cols: packed. */
+static void block(const Piece *p, Region at, const float *rows, const float *cols)
 {
     const Isa *isa = p->dense->isa;
     int mr = isa->product_rows, nr = isa->product_cols;
     _Alignas(64) float tile[PANELS_MAX];
-    for (int j = 0; j < jn; j += nr)
-        for (int i = 0; i < in; i += mr) {
+    for (int j = 0; j < at.jn; j += nr)
+        for (int i = 0; i < at.in; i += mr) {
             isa->product(rows + (int64_t)i * p->kn, cols + (int64_t)j * p->kn, p->kn, tile);
-            for (int r = 0; r < mr && i + r < in; r++) {
-                int n = smaller(jn - j, nr);
+            for (int r = 0; r < mr && i + r < at.in; r++) {
+                int n = smaller(at.jn - j, nr);
                 if (p->gram)
-                    store_gram(p, i0 + i + r, j0 + j, n, tile + r * nr);
+                    store_gram(p, at.i0 + i + r, at.j0 + j, n, tile + r * nr);
                 else
-                    store_float(p, i0 + i + r, j0 + j, n, tile + r * nr);
+                    store_float(p, at.i0 + i + r, at.j0 + j, n, tile + r * nr);
             }
         }
 }
@@ -132,7 +143,7 @@ static void block_item(void *arg, int item, int thread)
     if (p->gram && j0 > i0 + in - 1)
         return;
     pack_rows(p, i0, in, rows);
-    block(p, i0, in, j0, smaller(p->product->n - j0, BLOCK_COLS), rows,
+    block(p, (Region){ i0, j0, in, smaller(p->product->n - j0, BLOCK_COLS) }, rows,
           p->dense->shared + j0 * p->kn);
 }
 
@@ -181,7 +192,7 @@ void dense_multiply_here(Dense *dense, const DenseProduct *product, int thread)
             for (int64_t i0 = 0; i0 < product->m; i0 += BLOCK_ROWS) {
                 int in = smaller(product->m - i0, BLOCK_ROWS);
                 pack_rows(&p, i0, in, rows);
-                block(&p, i0, in, j0, jn, rows, cols);
+                block(&p, (Region){ i0, j0, in, jn }, rows, cols);
             }
         }
     }
