@@ -189,7 +189,9 @@ tests_test_memory_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_quantize.t
 tests_test_quantize_t_SOURCES = tests/test_quantize.c $(TINY_MODEL)
 tests_test_quantize_t_LDADD = $(TEST_LIBS)
+dist_check_SCRIPTS += tests/test_quantize.sh
 
 # Weights of the seed model's shape, for measuring.
 EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
-	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md
+	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md \
+	tests/bench/quantize_table.py
