@@ -194,4 +194,4 @@ dist_check_SCRIPTS += tests/test_quantize.sh
 # Weights of the seed model's shape, for measuring.
 EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
 	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md \
-	tests/bench/quantize_table.py
+	tests/bench/quantize_table.py tests/bench/results-quantize.md
