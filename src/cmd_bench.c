@@ -38,8 +38,9 @@ typedef struct {
     int generate, repeat, threads;
     const char *format;
     char cpu[128];
-    double memory_rate; /* bytes a second; 0: not measured */
+    double memory_rate; /* bytes a second, at the start; 0: not measured */
     double *seconds;    /* repeat of them, of the row being measured */
+    double *rates;      /* the memory's, before each of them and after the last */
     json_t *rows;
     bool explain;
     TokenParts parts[MAX_SIZES]; /* at each depth */
@@ -197,20 +198,37 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Sorts. */
+static double median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof *values, compare);
+    return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+/* Each run against the memory's rate right before and after it: on a machine that others share, the
+ * rate of some seconds ago says little. */
+static double median_share(const Bench *bench, int tokens)
+{
+    double share, *shares = xcalloc((size_t)bench->repeat, sizeof *shares);
+
+    for (int i = 0; i < bench->repeat; i++)
+        shares[i] = 2 * tokens * token_bytes(&bench->info) / bench->seconds[i] /
+                    (bench->rates[i] + bench->rates[i + 1]);
+    share = median(shares, bench->repeat);
+    free(shares);
+    return share;
+}
+
 static void summarise(Bench *bench, Row *row)
 {
     int n = bench->repeat;
-    double middle;
 
-    qsort(bench->seconds, (size_t)n, sizeof *bench->seconds, compare);
-    middle =
-        n % 2 ? bench->seconds[n / 2] : (bench->seconds[n / 2 - 1] + bench->seconds[n / 2]) / 2;
-    row->median = row->tokens / middle;
-    row->least = row->tokens / bench->seconds[n - 1];
-    row->most = row->tokens / bench->seconds[0];
     row->share = -1;
     if (!row->is_prompt && bench->memory_rate > 0)
-        row->share = row->median * token_bytes(&bench->info) / bench->memory_rate;
+        row->share = median_share(bench, row->tokens);
+    row->median = row->tokens / median(bench->seconds, n);
+    row->least = row->tokens / bench->seconds[n - 1];
+    row->most = row->tokens / bench->seconds[0];
 }
 
 /* ---- printing ---- */
@@ -323,15 +341,24 @@ static void print_json(Bench *bench)
 
 /* ---- the run ---- */
 
+static void note_rate(Bench *bench, const Row *row, int i)
+{
+    if (!row->is_prompt && bench->memory_rate > 0)
+        bench->rates[i] = memory_rate(bench->threads);
+}
+
 static bool measure(Bench *bench, Row row, Error *err)
 {
     Tokens ids = TOKENS_INIT;
     bool good = true;
 
     fill_ids(bench, row.depth + row.tokens, &ids);
-    for (int i = 0; good && i < bench->repeat; i++)
+    for (int i = 0; good && i < bench->repeat; i++) {
+        note_rate(bench, &row, i);
         good = row.is_prompt ? time_prompt(bench, &ids, row.depth, &bench->seconds[i], err)
                              : time_generate(bench, &ids, row.depth, &bench->seconds[i], err);
+    }
+    note_rate(bench, &row, bench->repeat);
     if (good) {
         summarise(bench, &row);
         print_row(bench, &row);
@@ -435,6 +462,7 @@ int cmd_bench(CommandContext *context)
     interrupt_unblock();
     read_cpu_name(&bench);
     bench.seconds = xcalloc((size_t)bench.repeat, sizeof *bench.seconds);
+    bench.rates = xcalloc((size_t)bench.repeat + 1, sizeof *bench.rates);
     bench.rows = json_array();
     good = open_bench(&bench, options, &err);
     if (good) {
@@ -445,6 +473,7 @@ int cmd_bench(CommandContext *context)
     }
     json_decref(bench.rows);
     free(bench.seconds);
+    free(bench.rates);
     session_free(bench.session);
     engine_close(bench.engine);
     if (interrupt_pending())
