@@ -181,19 +181,25 @@ static bool read_settings(Options *options, Error *err)
     return good;
 }
 
+static bool apply_language(const Options *options, Error *err)
+{
+    const char *lang = options_string(options, "lang");
+
+    if (!lang)
+        return true;
+    setenv("LANGUAGE", lang, 1);
+    return i18n_init(err);
+}
+
 /* What holds for every command and must stand before its first word. */
 static bool apply_settings(Options *options, Error *err)
 {
     static const char *const levels[] = { "error", "warn", "info", "debug" };
-    const char *lang = options_string(options, "lang"), *log = options_string(options, "log");
-    const char *persona = options_string(options, "persona");
+    const char *log = options_string(options, "log"), *persona = options_string(options, "persona");
     LogLevel level = LOG_INFO;
 
-    if (lang) {
-        setenv("LANGUAGE", lang, 1);
-        if (!i18n_init(err))
-            return false;
-    }
+    if (!apply_language(options, err))
+        return false;
     text_set_ambiguous(strcmp(options_string(options, "ambiguous-width"), "2") == 0 ? 2 : 1);
     for (size_t i = 0; i < ARRAY_LEN(levels); i++)
         if (strcmp(options_string(options, "log-level"), levels[i]) == 0)
@@ -215,7 +221,8 @@ static bool check_words(const CommandRow *row, const char *const *words, int n, 
     return true;
 }
 
-/* --help, --version and --completion need no settings and win over everything else. */
+/* --help, --version and --completion need no settings but the language, and win over everything
+ * else. */
 static bool tell_about(const Options *options, const CommandRow *named)
 {
     const char *shell = options_string(options, "completion");
@@ -240,7 +247,8 @@ static int run(CommandContext *context, const CommandRow *named, int argc, char 
     Error err = ERROR_INIT;
 
     if (!options_parse(context->options, row->uses, argc, argv, context->args, &context->n_args,
-                       &err))
+                       &err) ||
+        !apply_language(context->options, &err))
         return command_fail(&err);
     if (tell_about(context->options, named))
         return EXIT_OK;

@@ -24,7 +24,9 @@ tests_test_timeline_t_SOURCES = tests/test_timeline.c $(TINY_RIG)
 tests_test_timeline_t_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/test_base.t tests/test_strings.t tests/test_utf8.t tests/test_text.t \
-	tests/test_mailbox.t
+	tests/test_mailbox.t tests/test_catalogue.t
+tests_test_catalogue_t_SOURCES = tests/test_catalogue.c
+tests_test_catalogue_t_LDADD = $(TEST_LIBS)
 tests_test_base_t_SOURCES = tests/test_base.c
 tests_test_base_t_LDADD = $(TEST_LIBS)
 tests_test_strings_t_SOURCES = tests/test_strings.c

@@ -12,6 +12,14 @@ like "$out" '^kaiwa [0-9]' "--version says the version"
 like "$out" '^backend: cpu: ' "--version says what the CPU backend uses"
 like "$out" '^libraries: ICU [0-9.]+, SQLite [0-9.]+, jansson [0-9.]+$' "--version says the libraries"
 
+if [ -d "$abs_top_builddir/locale/ja" ]; then
+    # On a small system C.UTF-8 is the only locale.
+    LC_ALL=C.UTF-8 run --lang ja --help
+    like "$out" '^使い方: kaiwa ' "--lang ja helps in Japanese"
+    LC_ALL=C.UTF-8 run ask --lang=en --help
+    like "$out" '^Usage: kaiwa ask' "--lang en helps in English"
+fi
+
 run --tok
 is "$status|$err" "2|kaiwa: --tok: unknown option; see kaiwa --help" "an unknown option is a usage error"
 run ask -m "$model" one two

@@ -5,6 +5,9 @@
 #include "src/base/i18n.h"
 
 #include <langinfo.h>
+#if ENABLE_NLS
+#include <libintl.h>
+#endif
 #include <limits.h>
 #include <locale.h>
 #include <stddef.h>
@@ -15,6 +18,7 @@
 
 #include "src/base/attributes.h"
 #include "src/base/buf.h"
+#include "src/base/catalogue.h"
 #include "src/base/path.h"
 
 static const char UTF8_LOCALE[] = "C.UTF-8";
@@ -81,6 +85,32 @@ static void set_messages(void)
 }
 
 #if ENABLE_NLS
+/* Of the language wanted, where gettext would give none: see catalogue.h. */
+static Catalogue catalogue = CATALOGUE_INIT;
+
+const char *i18n_text(const char *text)
+{
+    const char *found = catalogue_find(&catalogue, text);
+
+    return found ? found : gettext(text);
+}
+
+const char *i18n_plural(const char *one, const char *many, unsigned long n)
+{
+    const char *found = catalogue_find_plural(&catalogue, one, n);
+
+    return found ? found : ngettext(one, many, n);
+}
+
+static void load_catalogue(const char *folder)
+{
+    const char *active = setlocale(LC_MESSAGES, NULL), *languages = path_env("LANGUAGE");
+
+    catalogue_release(&catalogue);
+    if (languages && active && active[0] == 'C' && (active[1] == '\0' || active[1] == '.'))
+        catalogue_load(&catalogue, folder, languages, PACKAGE);
+}
+
 /* Translations that lie beside the program win over installed ones: that is the build tree. */
 static void bind_messages(void)
 {
@@ -93,7 +123,9 @@ static void bind_messages(void)
         buf_append(&dir, exe, (size_t)(path_base(exe) - exe));
         buf_puts(&dir, "locale");
     }
-    bindtextdomain(PACKAGE, dir.len && path_is_dir(buf_cstr(&dir)) ? buf_cstr(&dir) : LOCALEDIR);
+    const char *folder = dir.len && path_is_dir(buf_cstr(&dir)) ? buf_cstr(&dir) : LOCALEDIR;
+    bindtextdomain(PACKAGE, folder);
+    load_catalogue(folder);
     bind_textdomain_codeset(PACKAGE, "UTF-8");
     textdomain(PACKAGE);
     buf_release(&dir);

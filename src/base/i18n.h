@@ -5,9 +5,12 @@
 #include "config.h"
 
 #if ENABLE_NLS
-#include <libintl.h>
-#define _(s) gettext(s)
-#define P_(one, many, n) ngettext(one, many, n)
+/* Borrowed, for as long as the program runs: the translation, or the text itself. */
+const char *i18n_text(const char *text) __attribute__((format_arg(1)));
+const char *i18n_plural(const char *one, const char *many, unsigned long n)
+    __attribute__((format_arg(1), format_arg(2)));
+#define _(s) i18n_text(s)
+#define P_(one, many, n) i18n_plural(one, many, (unsigned long)(n))
 #else
 #define _(s) (s)
 #define P_(one, many, n) ((n) == 1 ? (one) : (many))

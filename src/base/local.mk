@@ -1,6 +1,7 @@
 # The floor everyone may stand on.
 libbase_a_SOURCES += src/base/attributes.h
 libbase_a_SOURCES += src/base/buf.c src/base/buf.h
+libbase_a_SOURCES += src/base/catalogue.c src/base/catalogue.h
 libbase_a_SOURCES += src/base/clock.c src/base/clock.h
 libbase_a_SOURCES += src/base/error.c src/base/error.h
 libbase_a_SOURCES += src/base/i18n.c src/base/i18n.h
