@@ -68,7 +68,17 @@ stty -a >"$scratch/modes.after"
 echo "exit=\$status"
 cat >/dev/null
 EOF
-    T new-session -d -s k -x "${size%x*}" -y "${size#*x}" \
+    # A server whose last session was just killed may be on its way out, and takes nobody any more.
+    tries=0
+    until open_terminal "$size"; do
+        tries=$((tries + 1))
+        [ $tries -lt 50 ] || return 1
+        sleep 0.1
+    done
+}
+
+open_terminal() { # open_terminal COLSxROWS: run.sh in a new session
+    T new-session -d -s k -x "${1%x*}" -y "${1#*x}" \
         env HOME="$scratch/home" XDG_DATA_HOME="$scratch/home/data" XDG_STATE_HOME="$scratch/home/state" \
         XDG_CONFIG_HOME="$scratch/home/config" XDG_CACHE_HOME="$scratch/home/cache" \
         LC_ALL=C.UTF-8 LANGUAGE="$lang" TZ=UTC TERM=screen-256color sh -c "cd $scratch/home; sh $scratch/run.sh"
