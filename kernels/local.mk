@@ -27,6 +27,7 @@ libkernels_avx2_a_SOURCES += kernels/cpu/dense_avx2.c
 libkernels_avx2_a_SOURCES += kernels/cpu/dot_avx2.c
 libkernels_avx512_a_SOURCES += kernels/cpu/dense_avx512.c
 libkernels_avx2_a_SOURCES += kernels/cpu/dot_avx2.h
+libkernels_avx2_a_SOURCES += kernels/cpu/dot_dense.h
 libkernels_avxvnni_a_SOURCES += kernels/cpu/dot_avxvnni.c
 libkernels_avx512_a_SOURCES += kernels/cpu/dot_avx512.c
 # The CUDA backend: compiled only where configure found nvcc.

@@ -15,6 +15,7 @@ enum {
     TOKENS = 2, /* dense: of a batch at once */
     DENSE_ROWS = 2,
     SINGLE_ROWS = 4, /* with a single token */
+    DENSE_SUMS = 4,  /* of a step at most */
     PREFETCH = 6144  /* bytes ahead of a single token's codes */
 };
 
@@ -331,6 +332,11 @@ typedef struct {
     __m256 half[2];
 } Lanes;
 
+INLINE Lanes lanes_zero(void)
+{
+    return (Lanes){ { _mm256_setzero_ps(), _mm256_setzero_ps() } };
+}
+
 INLINE Lanes load_dense(const uint8_t *src, MatrixKind kind)
 {
     DType type = kind == MATRIX_F32 ? DTYPE_F32 : kind == MATRIX_F16 ? DTYPE_F16 : DTYPE_BF16;
@@ -357,7 +363,7 @@ INLINE float fold(Lanes lanes)
 /* Sixteen columns for `rows` rows and n tokens; n_left: of the columns, the others are zero. */
 INLINE void dense_step(const uint8_t *src, size_t row_bytes, const float *x, size_t x_stride,
                        int n_left, MatrixKind kind, const int rows, const int n,
-                       Lanes sum[SINGLE_ROWS])
+                       Lanes sum[DENSE_SUMS])
 {
     for (int r = 0; r < rows; r++) {
         const uint8_t *at = src + (size_t)r * row_bytes;
@@ -371,61 +377,7 @@ INLINE void dense_step(const uint8_t *src, size_t row_bytes, const float *x, siz
     }
 }
 
-INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows,
-                        const int n)
-{
-    const Matrix *m = p->matrix;
-    size_t size = kind == MATRIX_F32 ? 4 : 2, row_bytes = (size_t)m->n_in * size;
-    const uint8_t *src = m->dense + (size_t)row * row_bytes;
-    const float *x = p->dense + (size_t)token * p->dense_stride;
-    Lanes sum[SINGLE_ROWS];
-    for (int i = 0; i < rows * n; i++)
-        sum[i].half[0] = sum[i].half[1] = _mm256_setzero_ps();
-    int k = 0;
-    for (; k + 16 <= m->n_in; k += 16, src += 16 * size) {
-        if (n == 1) /* the same place in the next rows */
-            for (int r = 0; r < rows; r++)
-                _mm_prefetch((const char *)src + (size_t)(rows + r) * row_bytes, _MM_HINT_T1);
-        dense_step(src, row_bytes, x + k, p->dense_stride, 16, kind, rows, n, sum);
-    }
-    if (k < m->n_in)
-        dense_step(src, row_bytes, x + k, p->dense_stride, m->n_in - k, kind, rows, n, sum);
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < n; i++)
-            p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r * n + i]);
-}
-
-INLINE void dense_rows(const Product *p, int row, int row_end, int n, MatrixKind kind)
-{
-    for (; row + SINGLE_ROWS <= row_end && n == 1; row += SINGLE_ROWS)
-        dense_block(p, row, 0, kind, SINGLE_ROWS, 1);
-    for (; row + DENSE_ROWS <= row_end; row += DENSE_ROWS) {
-        int t = 0;
-        for (; t + TOKENS <= n; t += TOKENS)
-            dense_block(p, row, t, kind, DENSE_ROWS, TOKENS);
-        for (; t < n; t++)
-            dense_block(p, row, t, kind, DENSE_ROWS, 1);
-    }
-    for (; row < row_end; row++)
-        for (int t = 0; t < n; t++)
-            dense_block(p, row, t, kind, 1, 1);
-}
-
-static void dense(const Product *p, int tile, int tile_end, int n)
-{
-    int row = tile * TILE_ROWS, row_end = tile_end * TILE_ROWS;
-    for (int r = p->matrix->n_out; r < row_end; r++)
-        for (int t = 0; t < n; t++)
-            p->out[(size_t)t * p->out_stride + (size_t)r] = 0;
-    if (row_end > p->matrix->n_out)
-        row_end = p->matrix->n_out;
-    if (p->matrix->kind == MATRIX_F32)
-        dense_rows(p, row, row_end, n, MATRIX_F32);
-    else if (p->matrix->kind == MATRIX_F16)
-        dense_rows(p, row, row_end, n, MATRIX_F16);
-    else
-        dense_rows(p, row, row_end, n, MATRIX_BF16);
-}
+#include "kernels/cpu/dot_dense.h"
 
 /* ---- attention ---- */
 

@@ -261,6 +261,13 @@ static void q8(const Product *p, int tile, int tile_end, int n)
 
 /* ---- dense ---- */
 
+typedef __m512 Lanes;
+
+INLINE Lanes lanes_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+
 /* Sixteen weights; those past `mask` are 0 and not read. */
 INLINE __m512 load_dense(const uint8_t *src, MatrixKind kind, __mmask16 mask)
 {
@@ -274,7 +281,7 @@ INLINE __m512 load_dense(const uint8_t *src, MatrixKind kind, __mmask16 mask)
 }
 
 /* The fold of fold_lanes: 8 apart, 4, 2, 1. */
-INLINE float fold(__m512 lanes)
+INLINE float fold(Lanes lanes)
 {
     __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(lanes), _mm512_extractf32x8_ps(lanes, 1));
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -282,11 +289,12 @@ INLINE float fold(__m512 lanes)
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* Sixteen columns from k on, for `rows` rows and n tokens. */
+/* Sixteen columns for `rows` rows and n tokens; n_left: of the columns, the others are zero. */
 INLINE void dense_step(const uint8_t *src, size_t row_bytes, const float *x, size_t x_stride,
-                       __mmask16 mask, MatrixKind kind, const int rows, const int n,
-                       __m512 sum[DENSE_SUMS])
+                       int n_left, MatrixKind kind, const int rows, const int n,
+                       Lanes sum[DENSE_SUMS])
 {
+    __mmask16 mask = (__mmask16)((1u << n_left) - 1);
     __m512 input[TOKENS];
     for (int i = 0; i < n; i++)
         input[i] = _mm512_loadu_ps(x + (size_t)i * x_stride);
@@ -298,62 +306,7 @@ INLINE void dense_step(const uint8_t *src, size_t row_bytes, const float *x, siz
     }
 }
 
-INLINE void dense_block(const Product *p, int row, int token, MatrixKind kind, const int rows,
-                        const int n)
-{
-    const Matrix *m = p->matrix;
-    size_t size = kind == MATRIX_F32 ? 4 : 2, row_bytes = (size_t)m->n_in * size;
-    const uint8_t *src = m->dense + (size_t)row * row_bytes;
-    const float *x = p->dense + (size_t)token * p->dense_stride;
-    __m512 sum[DENSE_SUMS];
-    for (int i = 0; i < rows * n; i++)
-        sum[i] = _mm512_setzero_ps();
-    int k = 0;
-    for (; k + 16 <= m->n_in; k += 16, src += 16 * size) {
-        if (n == 1) /* the same place in the next rows */
-            for (int r = 0; r < rows; r++)
-                _mm_prefetch((const char *)src + (size_t)(rows + r) * row_bytes, _MM_HINT_T1);
-        dense_step(src, row_bytes, x + k, p->dense_stride, 0xffff, kind, rows, n, sum);
-    }
-    if (k < m->n_in)
-        dense_step(src, row_bytes, x + k, p->dense_stride, (__mmask16)((1u << (m->n_in - k)) - 1),
-                   kind, rows, n, sum);
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < n; i++)
-            p->out[(size_t)(token + i) * p->out_stride + (size_t)(row + r)] = fold(sum[r * n + i]);
-}
-
-INLINE void dense_rows(const Product *p, int row, int row_end, int n, MatrixKind kind)
-{
-    for (; row + SINGLE_ROWS <= row_end && n == 1; row += SINGLE_ROWS)
-        dense_block(p, row, 0, kind, SINGLE_ROWS, 1);
-    for (; row + DENSE_ROWS <= row_end; row += DENSE_ROWS) {
-        int t = 0;
-        for (; t + TOKENS <= n; t += TOKENS)
-            dense_block(p, row, t, kind, DENSE_ROWS, TOKENS);
-        for (; t < n; t++)
-            dense_block(p, row, t, kind, DENSE_ROWS, 1);
-    }
-    for (; row < row_end; row++)
-        for (int t = 0; t < n; t++)
-            dense_block(p, row, t, kind, 1, 1);
-}
-
-static void dense(const Product *p, int tile, int tile_end, int n)
-{
-    int row = tile * TILE_ROWS, row_end = tile_end * TILE_ROWS;
-    for (int r = p->matrix->n_out; r < row_end; r++)
-        for (int t = 0; t < n; t++)
-            p->out[(size_t)t * p->out_stride + (size_t)r] = 0;
-    if (row_end > p->matrix->n_out)
-        row_end = p->matrix->n_out;
-    if (p->matrix->kind == MATRIX_F32)
-        dense_rows(p, row, row_end, n, MATRIX_F32);
-    else if (p->matrix->kind == MATRIX_F16)
-        dense_rows(p, row, row_end, n, MATRIX_F16);
-    else
-        dense_rows(p, row, row_end, n, MATRIX_BF16);
-}
+#include "kernels/cpu/dot_dense.h"
 
 /* ---- attention ---- */
 
