@@ -67,15 +67,12 @@ static bool read_catalogue(Catalogue *c, const char *folder, Str language, const
 /* "ja_JP.UTF-8", then "ja_JP", then "ja". */
 static bool load_language(Catalogue *c, const char *folder, Str language, const char *domain)
 {
-    for (const char *marks = "@._"; language.len > 0; marks++) {
+    while (language.len > 0) {
         if (read_catalogue(c, folder, language, domain))
             return true;
-        const char *end = NULL;
-        for (; *marks && !end; marks += !end)
-            end = memchr(language.data, *marks, language.len);
-        if (!end)
-            return false;
-        language.len = (size_t)(end - language.data);
+        do
+            language.len--;
+        while (language.len > 0 && !strchr("_.@", language.data[language.len]));
     }
     return false;
 }
