@@ -185,6 +185,28 @@ typedef struct {
  * n - from entries. */
 bool session_score(Session *session, const Tokens *ids, size_t from, TokenScore *scores,
                    const Progress *progress, Error *err);
+
+/* One kind of work of a token, over all layers. */
+typedef struct {
+    const char *name;       /* "q, k, v" */
+    double ms, exchange_ms; /* exchange_ms is a part of ms: waiting for other parts of the device */
+    double bytes;           /* that it reads */
+} TokenPhase;
+
+typedef struct {
+    double read_rate; /* bytes a second that the device's memory was just seen to give; 0: not
+                         known */
+    double ms;        /* a token while the clocks run */
+    int n_phases;
+    TokenPhase phase[12];
+    char driver[192]; /* how tokens are decoded and why; "": there is one way only */
+} TokenProfile;
+
+/* Where the time of a token goes, by the device's own clocks, over `tokens` of them after what the
+ * session holds; afterwards it holds what it held, without logits.  0 tokens: read_rate alone.
+ * ERR_UNSUPPORTED: the backend keeps no clocks. */
+bool session_profile(Session *session, int tokens, TokenProfile *out, Error *err);
+
 /* Tests: activations of the last token of the last evaluation; point: 0 input, 1 attention, 2
  * feed-forward, 3 output. */
 bool session_tap(Session *session, int layer, int point, float *out, Error *err);

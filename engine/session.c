@@ -3,10 +3,12 @@
 #include "config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/engine_parts.h"
+#include "src/base/attributes.h"
 #include "src/base/i18n.h"
 #include "src/base/mem.h"
 
@@ -269,6 +271,50 @@ bool session_tap(Session *session, int layer, int point, float *out, Error *err)
 {
     KStatus status = session->engine->ops->tap(session->timeline, layer, (TapPoint)point, out);
     return status == KS_OK || engine_fault(session->engine, status, err);
+}
+
+/* What profiling generated leaves the cache again. */
+static bool drop_profiled(Session *session, Error *err)
+{
+    KStatus status = session->engine->ops->rewind(session->timeline, (int)session->tokens.n);
+    session->pending = -1;
+    session->has_logits = false;
+    return status == KS_OK || engine_fault(session->engine, status, err);
+}
+
+static void take_profile(const KProfile *from, TokenProfile *out)
+{
+    _Static_assert(K_PHASES <= ARRAY_LEN(out->phase), "room for all phases");
+    *out = (TokenProfile){
+        .read_rate = from->read_rate, .ms = from->ms, .n_phases = from->n_phases
+    };
+    snprintf(out->driver, sizeof out->driver, "%s", from->driver);
+    for (int i = 0; i < from->n_phases; i++) {
+        const KPhase *p = &from->phase[i];
+        out->phase[i] = (TokenPhase){ p->name, p->ms, p->exchange_ms, p->bytes };
+    }
+}
+
+bool session_profile(Session *session, int tokens, TokenProfile *out, Error *err)
+{
+    const BackendOps *ops = session->engine->ops;
+    KProfile profile = { 0 };
+    if (!ops->profile)
+        return error_set(err, ERR_UNSUPPORTED, _("%s: this backend keeps no clocks"), ops->name);
+    if (tokens > 0 && !session->has_logits)
+        return error_set(err, ERR_USAGE, _("there is no prompt to go on from"));
+    if (tokens > 0 && (size_t)session->context < session->tokens.n + (size_t)tokens)
+        return error_set(err, ERR_CONTEXT, _("%zu tokens do not fit the context of %d"),
+                         session->tokens.n + (size_t)tokens, session->context);
+    KStatus status = ops->profile(session->timeline, tokens, &profile);
+    if (status != KS_OK) {
+        Error ignored = ERROR_INIT; /* what is told is why it ended */
+        engine_fault(session->engine, status, err);
+        drop_profiled(session, &ignored);
+        return false;
+    }
+    take_profile(&profile, out);
+    return tokens <= 0 || drop_profiled(session, err);
 }
 
 /* ---- scoring ---- */

@@ -206,6 +206,25 @@ typedef struct {
     bool tap;             /* keep the activations of the last token of each feed for tap() */
 } BackendOptions;
 
+/* One kind of work of a token, over all layers. */
+typedef struct {
+    const char *name;   /* "q, k, v"; static, English */
+    double ms;          /* mean of a token */
+    double exchange_ms; /* of ms: waiting for, and taking in, what other parts of the device made */
+    double bytes;       /* weights and cached keys and values that it reads */
+} KPhase;
+
+enum { K_PHASES = 12 };
+
+typedef struct {
+    double read_rate; /* bytes a second that a plain read of the device's memory reaches, measured
+                         by this call; 0: not measured */
+    double ms;        /* a token while the clocks run */
+    int n_phases;
+    KPhase phase[K_PHASES];
+    char driver[192]; /* how decoding is driven and why, in English; "": there is one way only */
+} KProfile;
+
 typedef struct Backend Backend;
 typedef struct Loaded Loaded; /* weights on a device; may be shared by several timelines */
 typedef struct Timeline
@@ -245,6 +264,10 @@ typedef struct BackendOps {
     KStatus (*save)(Timeline *, int from, int n, void *out);
     KStatus (*restore)(Timeline *, int from, int n, const int32_t *ids, const void *in);
     KStatus (*tap)(Timeline *, int layer, TapPoint, float *out);
+    /* Where the time of a token goes: generates `tokens` of them, greedily, after what is there
+     * (logits must follow it, as for step) with the device's clocks running.  0: read_rate alone.
+     * NULL: this backend keeps no clocks. */
+    KStatus (*profile)(Timeline *, int tokens, KProfile *);
     const KFault *(*fault)(const Backend *); /* of the last call that failed */
 } BackendOps;
 

@@ -19,6 +19,7 @@ libkernels_a_SOURCES += kernels/cpu/loading.c
 libkernels_a_SOURCES += kernels/cpu/pointwise.h
 libkernels_a_SOURCES += kernels/cpu/pool.c
 libkernels_a_SOURCES += kernels/cpu/pool.h
+libkernels_a_SOURCES += kernels/cpu/profile.c
 libkernels_a_SOURCES += kernels/cpu/reference.c
 libkernels_a_SOURCES += kernels/cpu/reference.h
 libkernels_a_SOURCES += kernels/cpu/reference_backend.c

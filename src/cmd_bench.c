@@ -1,6 +1,6 @@
 /* `kaiwa bench`: tokens a second of reading prompts and of generating, at given depths of the
- * context, with the machine and the share of its memory rate beside them: generating on a CPU is
- * reading all weights once a token. */
+ * context, with the machine and the share of its memory rate beside them: generating is reading all
+ * weights once a token. */
 #include "config.h"
 
 #include <jansson.h>
@@ -17,11 +17,11 @@
 #include "src/base/mem.h"
 #include "src/base/path.h"
 #include "src/base/text.h"
+#include "src/bench_explain.h"
 #include "src/cmd.h"
 #include "src/interrupt.h"
 #include "src/memory_rate.h"
 #include "src/start.h"
-#include "src/token_parts.h"
 
 enum { MAX_SIZES = 32 };
 
@@ -43,8 +43,8 @@ typedef struct {
     double *rates;      /* the memory's, before each of them and after the last */
     json_t *rows;
     bool explain;
-    TokenParts parts[MAX_SIZES]; /* at each depth */
-    bool has_parts;              /* of all depths */
+    size_t n_explained;
+    Explanation explained[MAX_SIZES]; /* at each depth */
 } Bench;
 
 typedef struct {
@@ -115,6 +115,17 @@ static int backend_threads(const char *description)
 static bool is_cpu(const Bench *bench)
 {
     return bench->threads > 0;
+}
+
+/* Bytes a second; 0: not known.  A GPU measures its own memory. */
+static double device_rate(const Bench *bench)
+{
+    TokenProfile profile = { .n_phases = 0 };
+    Error ignored = ERROR_INIT;
+
+    if (is_cpu(bench))
+        return memory_rate(bench->threads);
+    return session_profile(bench->session, 0, &profile, &ignored) ? profile.read_rate : 0;
 }
 
 /* Weights that a token reads.  Of an embedding that is no head only one row is looked up. */
@@ -240,9 +251,12 @@ static void print_head(const Bench *bench)
                "share\n");
     } else if (strcmp(bench->format, "table") == 0) {
         printf(_("machine: %s; %s\n"), bench->cpu, bench->info.backend);
-        if (bench->memory_rate > 0)
+        if (bench->memory_rate > 0 && is_cpu(bench))
             printf(_("memory:  %.1f GB/s, read by %d threads; a token reads %.0f MB of weights\n"),
                    bench->memory_rate / 1e9, bench->threads, token_bytes(&bench->info) / 1e6);
+        else if (bench->memory_rate > 0)
+            printf(_("memory:  %.1f GB/s on the device; a token reads %.0f MB of weights\n"),
+                   bench->memory_rate / 1e9, token_bytes(&bench->info) / 1e6);
         printf(_("%-10s %7s %7s %10s %21s %8s\n"), "test", "depth", "tokens", "tokens/s",
                "min - max", "memory");
     }
@@ -271,58 +285,10 @@ static void print_row(Bench *bench, const Row *row)
     fflush(stdout);
 }
 
-/* The least depth is the measure of what the layers take without their context. */
-static double least_layers(const Bench *bench)
+static void print_explanations(const Bench *bench)
 {
-    size_t least = 0;
-
-    for (size_t d = 1; d < bench->depths.n; d++)
-        if (bench->depths.at[d] < bench->depths.at[least])
-            least = d;
-    return bench->parts[least].layers;
-}
-
-static void print_parts(const Bench *bench, const TokenParts *parts, int depth)
-{
-    double linear = least_layers(bench), total = parts->layers + parts->head + parts->rest;
-    const double ms[] = { linear, parts->layers - linear, parts->head, parts->rest };
-    const char *const names[] = { "linear", "attention", "head", "rest" };
-
-    if (strcmp(bench->format, "json") == 0) {
-        json_t *row = json_pack("{s:s, s:i}", "test", "explain", "depth", depth);
-
-        for (size_t i = 0; i < ARRAY_LEN(ms); i++)
-            json_object_set_new(row, names[i], json_real(ms[i]));
-        json_array_append_new(bench->rows, row);
-    } else if (strcmp(bench->format, "csv") == 0) {
-        printf("explain,%d,%.3f,%.3f,%.3f,%.3f\n", depth, ms[0], ms[1], ms[2], ms[3]);
-    } else {
-        printf("%-10s %7d", "explain", depth);
-        for (size_t i = 0; i < ARRAY_LEN(ms); i++)
-            printf(" %8.2f %3.0f %%", ms[i], 100 * ms[i] / total);
-        printf("\n");
-    }
-}
-
-static void print_explanation(const Bench *bench)
-{
-    bool is_table = strcmp(bench->format, "table") == 0;
-
-    if (!bench->has_parts) {
-        fprintf(stderr, "kaiwa: %s\n",
-                _("--explain: this backend does not tell where the time goes"));
-        return;
-    }
-    if (is_table)
-        printf(_("where the time of a token goes, in ms; attention is what the layers take "
-                 "longer than at the least depth\n"));
-    if (is_table)
-        printf("%-10s %7s %14s %14s %14s %14s\n", "test", "depth", "linear", "attention", "head",
-               "rest");
-    else if (strcmp(bench->format, "csv") == 0)
-        printf("\ntest,depth,linear_ms,attention_ms,head_ms,rest_ms\n");
-    for (size_t d = 0; d < bench->depths.n; d++)
-        print_parts(bench, &bench->parts[d], bench->depths.at[d]);
+    for (size_t d = 0; d < bench->n_explained; d++)
+        explanation_print(&bench->explained[d], bench->format, d == 0, bench->rows);
 }
 
 static void print_json(Bench *bench)
@@ -344,10 +310,10 @@ static void print_json(Bench *bench)
 static void note_rate(Bench *bench, const Row *row, int i)
 {
     if (!row->is_prompt && bench->memory_rate > 0)
-        bench->rates[i] = memory_rate(bench->threads);
+        bench->rates[i] = device_rate(bench);
 }
 
-static bool measure(Bench *bench, Row row, Error *err)
+static bool measure(Bench *bench, Row row, double *median_rate, Error *err)
 {
     Tokens ids = TOKENS_INIT;
     bool good = true;
@@ -362,25 +328,34 @@ static bool measure(Bench *bench, Row row, Error *err)
     if (good) {
         summarise(bench, &row);
         print_row(bench, &row);
+        *median_rate = row.median;
     }
     tokens_release(&ids);
     return good;
 }
 
-static bool explain_depth(Bench *bench, size_t d, Error *err)
+static bool explain_depth(Bench *bench, int depth, double token_ms, Error *err)
 {
     Progress progress = { .cancel = interrupt_flag() };
-    int depth = bench->depths.at[d];
+    Explanation *e = &bench->explained[bench->n_explained];
+    Error failed = ERROR_INIT;
     Tokens ids = TOKENS_INIT;
-    bool good, known = false;
+    bool good;
 
     fill_ids(bench, depth + 1, &ids);
-    good = go_to(bench, &ids, depth, &progress, err) &&
-           token_parts(bench->session, bench->info.n_layers, bench->generate, progress.cancel,
-                       &bench->parts[d], &known, err);
-    bench->has_parts = good && known && (d == 0 || bench->has_parts);
+    good = go_to(bench, &ids, depth, &progress, err);
     tokens_release(&ids);
-    return good;
+    if (!good)
+        return false;
+    *e = (Explanation){ .depth = depth, .token_ms = token_ms, .read_rate = device_rate(bench) };
+    if (session_profile(bench->session, bench->generate, &e->profile, &failed)) {
+        bench->n_explained++;
+        return true;
+    }
+    if (failed.kind == ERR_UNSUPPORTED)
+        return true;
+    *err = failed;
+    return false;
 }
 
 static int largest(const Sizes *sizes)
@@ -392,25 +367,33 @@ static int largest(const Sizes *sizes)
     return most;
 }
 
+static bool run_depth(Bench *bench, int depth, Error *err)
+{
+    Row row = { .is_prompt = true, .depth = depth };
+    double rate = 0;
+
+    for (size_t p = 0; p < bench->prompts.n; p++) {
+        row.tokens = bench->prompts.at[p];
+        if (!measure(bench, row, &rate, err))
+            return false;
+    }
+    if (!bench->generate)
+        return true;
+    row = (Row){ .depth = depth, .tokens = bench->generate };
+    return measure(bench, row, &rate, err) &&
+           (!bench->explain || explain_depth(bench, depth, rate > 0 ? 1e3 / rate : 0, err));
+}
+
 static bool run_rows(Bench *bench, Error *err)
 {
-    bool good = true;
-
-    for (size_t d = 0; d < bench->depths.n; d++) {
-        int depth = bench->depths.at[d];
-
-        for (size_t p = 0; good && p < bench->prompts.n; p++)
-            good = measure(
-                bench, (Row){ .is_prompt = true, .depth = depth, .tokens = bench->prompts.at[p] },
-                err);
-        if (good && bench->generate)
-            good = measure(bench, (Row){ .depth = depth, .tokens = bench->generate }, err);
-        if (good && bench->explain && bench->generate)
-            good = explain_depth(bench, d, err);
-    }
-    if (good && bench->explain)
-        print_explanation(bench);
-    return good;
+    for (size_t d = 0; d < bench->depths.n; d++)
+        if (!run_depth(bench, bench->depths.at[d], err))
+            return false;
+    print_explanations(bench);
+    if (bench->explain && bench->generate && !bench->n_explained)
+        fprintf(stderr, "kaiwa: %s\n",
+                _("--explain: this backend does not tell where the time goes"));
+    return true;
 }
 
 static bool open_bench(Bench *bench, const Options *options, Error *err)
@@ -440,7 +423,7 @@ static bool open_bench(Bench *bench, const Options *options, Error *err)
                          need, bench->info.max_context);
     bench->session = session_new(bench->engine, need, err);
     bench->threads = backend_threads(bench->info.backend);
-    bench->memory_rate = is_cpu(bench) ? memory_rate(bench->threads) : 0;
+    bench->memory_rate = bench->session ? device_rate(bench) : 0;
     return bench->session != NULL;
 }
 

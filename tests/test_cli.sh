@@ -302,9 +302,14 @@ like "$out" '^generate,8,4,[0-9.]+,[0-9.]+,[0-9.]+,[0-9.]*$' "bench --format csv
 run bench -m "$model" --prompt 8 --generate 4 --depth 0 --repeat 1
 like "$out" '^machine: .*threads?' "bench says the machine"
 run bench -m "$model" --prompt 8 --generate 4 --depth 0,64 --repeat 1 --explain
-like "$out" '^explain +64( +[0-9.]+ +[0-9]+ %| +-[0-9.]+ +-[0-9]+ %){4}$' "bench --explain says where a token goes"
+is "$(printf '%s\n' "$out" | grep -cE '^(input|q, k, v|attention|o|gate, up|down|head|sampling|all) +[0-9.]+ +[0-9.]+ +0\.0000 +[0-9.]+ +[0-9.]+$')" \
+    18 "bench --explain says where a token goes, at each depth"
+like "$out" '^predicted by the memory.s rate: [0-9.]+ ms; measured: [0-9.]+ ms, [0-9.]+ % of the limit' \
+    "bench --explain holds the token against the memory's limit"
 run bench -m "$model" --prompt 8 --generate 4 --depth 0 --repeat 1 --explain --format json
-like "$out" '^ *"linear": [0-9.e-]+,$' "the parts of a token are numbers"
+like "$out" '^ *"limit_ms": [0-9.e-]+,?$' "the parts of a token are numbers"
+run bench -m "$model" --prompt 8 --generate 4 --depth 0 --repeat 1 --explain --format csv
+like "$out" '^"gate, up",0,[0-9.]+,0\.00000,[1-9][0-9]*,[0-9.]+$' "bench --explain --format csv has a line a phase"
 run bench -m "$model" --prompt x
 is "$status" 2 "bench refuses sizes that are none"
 run bench -m "$model" --depth 100000

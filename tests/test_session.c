@@ -536,6 +536,58 @@ static void wrong_wishes_are_refused_by_name(void **state)
     }
 }
 
+/* Matrices are read whole, so the bytes of the phases are known; time is only known to add up. */
+static void a_profile_says_where_a_token_goes_and_leaves_the_session_as_it_was(void **state)
+{
+    enum { TOKENS = 5 };
+    Fixture *f = *state;
+    Tokens ids = TOKENS_INIT;
+    TokenProfile profile;
+    SyncCounts counts;
+    double ms = 0;
+    int32_t before, after;
+
+    GOOD(engine_tokenize(f->engine, STR("where does the time go"), false, &ids, &err));
+    GOOD(session_sync(f->session, &ids, NULL, &counts, &err));
+    GOOD(session_next(f->session, &greedy, &before, NULL, &err));
+    GOOD(session_sync(f->session, &ids, NULL, &counts, &err));
+    GOOD(session_profile(f->session, TOKENS, &profile, &err));
+    assert_int_equal(profile.n_phases, 8);
+    for (int i = 0; i < profile.n_phases; i++) {
+        const TokenPhase *phase = &profile.phase[i];
+        bool reads = strcmp(phase->name, "input") != 0 && strcmp(phase->name, "sampling") != 0;
+        assert_true(phase->ms >= 0);
+        assert_true((phase->bytes > 0) == reads);
+        ms += phase->ms;
+    }
+    assert_true(fabs(ms - profile.ms) < 0.1 * profile.ms);
+    assert_int_equal(session_length(f->session), (int)ids.n);
+    GOOD(session_sync(f->session, &ids, NULL, &counts, &err));
+    assert_int_equal(counts.computed, 1);
+    GOOD(session_next(f->session, &greedy, &after, NULL, &err));
+    assert_int_equal(before, after);
+    tokens_release(&ids);
+}
+
+static void a_profile_needs_clocks_and_a_prompt(void **state)
+{
+    Fixture *f = *state;
+    TokenProfile profile;
+    Error err = ERROR_INIT;
+    Engine *engine = open_engine(f->dir, "reference", NULL);
+    Session *session;
+
+    assert_false(session_profile(f->session, 3, &profile, &err));
+    assert_int_equal(err.kind, ERR_USAGE);
+    GOOD(session_profile(f->session, 0, &profile, &err));
+    assert_int_equal(profile.n_phases, 0);
+    GOOD((session = session_new(engine, 0, &err)) != NULL);
+    assert_false(session_profile(session, 0, &profile, &err));
+    assert_int_equal(err.kind, ERR_UNSUPPORTED);
+    session_free(session);
+    engine_close(engine);
+}
+
 #define LLAMA2(test) cmocka_unit_test_setup_teardown(test, set_up_llama2, tear_down)
 #define CHATML(test) { "with ChatML, " #test, test, set_up_chatml, tear_down, NULL }
 #define BYTES(test)  cmocka_unit_test_setup_teardown(test, set_up_bytes, tear_down)
@@ -566,6 +618,8 @@ int main(void)
         LLAMA2(every_engine_field_is_told),
         LLAMA2(a_model_without_weights_has_no_sessions),
         LLAMA2(wrong_wishes_are_refused_by_name),
+        LLAMA2(a_profile_says_where_a_token_goes_and_leaves_the_session_as_it_was),
+        LLAMA2(a_profile_needs_clocks_and_a_prompt),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -297,6 +297,7 @@ static KStatus cpu_step(Timeline *base, const SampleSpec *spec, int max, int32_t
                                  &t->sample);
         if (id < 0)
             return cpu_fault(backend_of(t), KS_NAN, shape->n_layers, "logits are not finite");
+        phase_done(backend_of(t), PHASE_SAMPLING);
         t->pending = id;
         ids[(*n)++] = id;
         if (is_end(spec, id))
@@ -342,5 +343,6 @@ const BackendOps backend_cpu = {
     .save = timeline_save,
     .restore = timeline_restore,
     .tap = cpu_tap,
+    .profile = cpu_profile,
     .fault = cpu_last_fault,
 };

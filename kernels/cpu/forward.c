@@ -255,12 +255,15 @@ static void run_attention(Pass *pass, int n)
         job.product[i].out_stride = strides[i];
     }
     linear_run(pass->backend, &job);
+    phase_done(pass->backend, PHASE_QKV);
     pool_run(pass->backend->pool, n, heads_item, pass);
     attention_run(pass->timeline, pass->layer_index, n);
+    phase_done(pass->backend, PHASE_ATTENTION);
     pass->from = scratch->attn;
     pass->from_stride = scratch->heads;
     run_quantise(pass, quantise_item, &layer->to_o, n);
     run_residual(pass, &layer->to_o, scratch->attn, scratch->heads, n);
+    phase_done(pass->backend, PHASE_O);
     tap(pass, TAP_ATTN_OUT, scratch->delta, n);
 }
 
@@ -277,8 +280,10 @@ static void run_feed_forward(Pass *pass, int n)
         job.product[i].out_stride = scratch->inner;
     }
     linear_run(pass->backend, &job);
+    phase_done(pass->backend, PHASE_GATE_UP);
     run_quantise(pass, silu_item, &layer->to_down, n);
     run_residual(pass, &layer->to_down, scratch->gate, scratch->inner, n);
+    phase_done(pass->backend, PHASE_DOWN);
     tap(pass, TAP_FFN_OUT, scratch->delta, n);
 }
 
@@ -366,7 +371,9 @@ static KStatus finish_batch(Pass *pass, int n, Want want)
         timeline->n_all += n;
         return KS_OK;
     }
-    return forward_head(loaded, scratch->h, scratch->hidden, 1, timeline->logits);
+    status = forward_head(loaded, scratch->h, scratch->hidden, 1, timeline->logits);
+    phase_done(pass->backend, PHASE_HEAD);
+    return status;
 }
 
 KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want want,
@@ -376,6 +383,7 @@ KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want wan
     Pass pass = { .timeline = timeline, .loaded = loaded, .ids = ids };
     pass.backend = (const CpuBackend *)loaded->base.backend;
     pool_run(pass.backend->pool, n, embed_item, &pass);
+    phase_done(pass.backend, PHASE_INPUT);
     for (int layer = 0; layer < loaded->shape.n_layers; layer++) {
         if (call && call->poll)
             call->poll(call->arg);

@@ -12,10 +12,28 @@ enum {
     LOGIT_ROWS = 8    /* rows of WANT_ALL that are multiplied with the head together */
 };
 
+typedef enum {
+    PHASE_INPUT,
+    PHASE_QKV,
+    PHASE_ATTENTION,
+    PHASE_O,
+    PHASE_GATE_UP,
+    PHASE_DOWN,
+    PHASE_HEAD,
+    PHASE_SAMPLING,
+    N_PHASES
+} CpuPhase;
+
+/* Time since the end of one phase belongs to the one that ends next. */
+typedef struct {
+    double last, ms[N_PHASES];
+} PhaseClock;
+
 typedef struct {
     Backend base;
     const Isa *isa;
     Pool *pool;
+    PhaseClock *clock; /* NULL but while profile() runs */
     bool tap;
     KFault fault;
 } CpuBackend;
@@ -129,6 +147,17 @@ KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want wan
 /* logits of n rows of normalised hidden states; out: (n, head tiles * 16); n <= scratch.batch */
 KStatus forward_head(CpuLoaded *loaded, const float *hidden, size_t stride, int n, float *out);
 KStatus cpu_fault(CpuBackend *backend, KStatus status, int layer, const char *what);
+
+/* ---- profile.c ---- */
+
+void phase_note(PhaseClock *clock, CpuPhase phase);
+KStatus cpu_profile(Timeline *timeline, int tokens, KProfile *out);
+
+static inline void phase_done(const CpuBackend *backend, CpuPhase phase)
+{
+    if (backend->clock)
+        phase_note(backend->clock, phase);
+}
 
 /* ---- timeline.c ---- */
 
