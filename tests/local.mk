@@ -64,7 +64,8 @@ TINY_MODEL = tests/tiny_model.c tests/tiny_model.h tests/tiny_files.c \
 check_PROGRAMS += tests/test_format.t tests/test_reference.t
 tests_test_format_t_SOURCES = tests/test_format.c
 tests_test_format_t_LDADD = $(TEST_LIBS)
-tests_test_reference_t_SOURCES = tests/test_reference.c
+OTHER_BACKEND = tests/other_backend.c tests/other_backend.h
+tests_test_reference_t_SOURCES = tests/test_reference.c $(OTHER_BACKEND)
 tests_test_reference_t_LDADD = $(TEST_LIBS)
 
 # Model files.
@@ -172,8 +173,11 @@ tests_test_split_t_SOURCES = tests/test_split.c
 tests_test_split_t_LDADD = $(TEST_LIBS)
 dist_check_SCRIPTS += tests/test_tokenizer_vectors.sh
 
-# Skips without a GPU; make check-gpu runs it alone.
-check_PROGRAMS += tests/test_cuda.t
+# What make check-gpu runs, the last on the GPU instead of the CPU.  Without a GPU they skip.
+GPU_TESTS = tests/test_cuda.t tests/test_cuda_models.t tests/test_reference.t
+check_PROGRAMS += tests/test_cuda.t tests/test_cuda_models.t
+tests_test_cuda_models_t_SOURCES = tests/test_cuda_models.c $(OTHER_BACKEND)
+tests_test_cuda_models_t_LDADD = $(TEST_LIBS)
 tests_test_cuda_t_SOURCES = tests/test_cuda.c $(ZOO)
 tests_test_cuda_t_LDADD = $(TEST_LIBS)
 
