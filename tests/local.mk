@@ -115,7 +115,8 @@ tests_test_slash_t_LDADD = $(TEST_LIBS)
 dist_check_SCRIPTS += tests/test_cli.sh tests/test_plain.sh tests/test_man.sh
 EXTRA_DIST += tests/tap.sh
 
-dist_check_SCRIPTS += tests/test_screens.sh tests/test_tmux.sh
+dist_check_SCRIPTS += tests/test_screens.sh tests/test_tmux.sh tests/test_chat_pty.sh
+EXTRA_DIST += tests/chat_pty.py tests/terminal.py
 EXTRA_DIST += tests/screens
 # After a change that is meant: look at `git diff tests/screens` before committing.
 update-screens: kaiwa$(EXEEXT)
