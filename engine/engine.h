@@ -48,8 +48,8 @@ typedef struct {
 } ModelList;
 
 /* MODEL (a directory; a .gguf file; ORG/NAME or a bare name, looked up in
- * $XDG_DATA_HOME/kaiwa/models, PKGDATADIR/models, the Hugging Face cache) to a path.  Appends to
- * out.  ERR_NOT_FOUND says where it looked. */
+ * $XDG_DATA_HOME/kaiwa/models, those that came with the program, the Hugging Face cache) to a
+ * path.  Appends to out.  ERR_NOT_FOUND says where it looked. */
 bool engine_locate(const char *model, Buf *out, Error *err);
 bool engine_list_models(ModelList *out, Error *err);
 void model_list_release(ModelList *list);

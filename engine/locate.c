@@ -275,7 +275,7 @@ static void places_init(Places *places)
     *places = (Places){ BUF_INIT, BUF_INIT, BUF_INIT };
     path_data_dir(&places->data);
     buf_puts(&places->data, "/models");
-    buf_puts(&places->package, PKGDATADIR "/models");
+    path_package_models(&places->package);
     path_hf_cache(&places->cache);
 }
 

@@ -16,7 +16,6 @@
 #include "src/provider_script.h"
 
 static const char LAST_MODEL[] = "last-model";
-static const char GUIDE[] = PKGDATADIR "/models/guide";
 
 /* ---- the model ---- */
 
@@ -78,6 +77,18 @@ static bool get_last_model_unwritten(const Options *options, Buf *out)
     return found;
 }
 
+bool start_bundled(Buf *out)
+{
+    size_t before = out->len;
+
+    path_package_models(out);
+    buf_puts(out, "/guide");
+    if (path_exists(buf_cstr(out) + before))
+        return true;
+    buf_truncate(out, before);
+    return false;
+}
+
 bool start_choose_model(const Options *options, Store *store, Buf *out)
 {
     const char *model = options_string(options, "model"),
@@ -94,18 +105,21 @@ bool start_choose_model(const Options *options, Store *store, Buf *out)
     if (store && !options_flag(options, "private") ? get_last_model(store, out)
                                                    : get_last_model_unwritten(options, out))
         return true;
-    if (!path_exists(GUIDE))
-        return false;
-    buf_puts(out, GUIDE);
-    return true;
+    return start_bundled(out);
 }
 
 /* It is named by its real path once it was the last one used. */
 bool start_is_bundled(const char *model)
 {
     char real[PATH_MAX];
+    Buf guide = BUF_INIT;
+    bool is;
 
-    return strcmp(model, GUIDE) == 0 || (realpath(GUIDE, real) && strcmp(model, real) == 0);
+    is = start_bundled(&guide) &&
+         (strcmp(model, buf_cstr(&guide)) == 0 ||
+          (realpath(buf_cstr(&guide), real) && strcmp(model, real) == 0));
+    buf_release(&guide);
+    return is;
 }
 
 bool start_locate_model(const Options *options, Buf *path, Error *err)

@@ -19,6 +19,9 @@ void start_end(ChatStart *start);
 /* -c, -r or a new conversation.  What was given on the command line overrides what a conversation
  * remembers. */
 bool start_choose_conversation(ChatStart *start, Error *err);
+/* The path of the guide, the small model that comes with the program; appends.  False: it is not
+ * installed. */
+bool start_bundled(Buf *out);
 /* A model that start_choose_model named is the bundled guide. */
 bool start_is_bundled(const char *model);
 /* The engine's path of the model that a command without a chat is to use. */

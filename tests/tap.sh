@@ -57,6 +57,15 @@ array() { # array KEY JSON: an array of numbers, between spaces
     printf '%s\n' "$2" | sed -n 's/.*"'"$1"'":\[\([^]]*\)\].*/\1/p' | tr ',' ' '
 }
 
+# without_guide: $KAIWA becomes a copy that no guide lies beside; false where one is installed.
+without_guide() {
+    mkdir -p "$tmp/alone"
+    cp "$KAIWA" "$tmp/alone/kaiwa" || return
+    ln -s "$(dirname "$KAIWA")/locale" "$tmp/alone/locale"
+    KAIWA=$tmp/alone/kaiwa
+    ! "$KAIWA" models | grep -q "	package	"
+}
+
 done_testing() {
     echo "1..$n_tests"
 }

@@ -29,8 +29,10 @@ run show
 like "$status|$err" '^2\|kaiwa: show: a word is missing' "a missing word is a usage error"
 run ask -m "$model" ''
 like "$status|$err" '^2\|kaiwa: ask: the text is empty' "an empty question is a usage error"
-run ask hello
-one_line "ask says that there is no model"
+if without_guide; then
+    run ask hello
+    one_line "ask says that there is no model"
+fi
 run ask -m "$tmp/nothing-here" hello
 one_line "ask says that this model is not there"
 run list

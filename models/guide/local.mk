@@ -10,12 +10,13 @@ EXTRA_DIST += models/guide/README.md models/guide/heldout.jsonl models/guide/car
 	models/guide/data/talk.py models/guide/data/topics.py models/guide/data/topics_en.py \
 	models/guide/data/topics_ja.py
 
-# What `kaiwa quantize` wrote, and the card.  tokenizer.json is the one that training uses; it is installed with the rest
-# only, since a folder without weights is no model.
+# What `kaiwa quantize` wrote, and the card; tokenizer.json is the one that training uses.
 guidedir = $(pkgdatadir)/models/guide
-GUIDE_MODEL =
-# GUIDE_MODEL = models/guide/config.json models/guide/generation_config.json models/guide/quantize_config.json \
-#	models/guide/tokenizer_config.json models/guide/gptq_model-4bit-128g.safetensors models/guide/MODEL_CARD.md \
-#	models/guide/tokenizer.json
-dist_guide_DATA = $(GUIDE_MODEL)
-EXTRA_DIST += models/guide/tokenizer.json
+dist_guide_DATA = models/guide/config.json models/guide/generation_config.json models/guide/quantize_config.json \
+	models/guide/tokenizer_config.json models/guide/gptq_model-4bit-128g.safetensors models/guide/MODEL_CARD.md \
+	models/guide/tokenizer.json
+
+# Beside the program, so that it opens before it is installed.
+guide-beside:
+	@test -e models/guide/config.json || { $(MKDIR_P) models && ln -sfn '$(abs_top_srcdir)/models/guide' models/guide; }
+.PHONY: guide-beside

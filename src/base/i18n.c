@@ -8,13 +8,11 @@
 #if ENABLE_NLS
 #include <libintl.h>
 #endif
-#include <limits.h>
 #include <locale.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "src/base/attributes.h"
 #include "src/base/buf.h"
@@ -114,16 +112,9 @@ static void load_catalogue(const char *folder)
 /* Translations that lie beside the program win over installed ones: that is the build tree. */
 static void bind_messages(void)
 {
-    char exe[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     Buf dir = BUF_INIT;
+    const char *folder = path_beside_program(&dir, "locale") ? buf_cstr(&dir) : LOCALEDIR;
 
-    if (n > 0) {
-        exe[n] = '\0';
-        buf_append(&dir, exe, (size_t)(path_base(exe) - exe));
-        buf_puts(&dir, "locale");
-    }
-    const char *folder = dir.len && path_is_dir(buf_cstr(&dir)) ? buf_cstr(&dir) : LOCALEDIR;
     bindtextdomain(PACKAGE, folder);
     load_catalogue(folder);
     bind_textdomain_codeset(PACKAGE, "UTF-8");

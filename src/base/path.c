@@ -102,6 +102,29 @@ void path_hf_cache(Buf *out)
     }
 }
 
+bool path_beside_program(Buf *out, const char *name)
+{
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    size_t before = out->len;
+
+    if (n <= 0)
+        return false;
+    exe[n] = '\0';
+    buf_append(out, exe, (size_t)(path_base(exe) - exe));
+    buf_puts(out, name);
+    if (path_is_dir(buf_cstr(out) + before))
+        return true;
+    buf_truncate(out, before);
+    return false;
+}
+
+void path_package_models(Buf *out)
+{
+    if (!path_beside_program(out, "models"))
+        buf_puts(out, PKGDATADIR "/models");
+}
+
 bool path_is_dir(const char *path)
 {
     struct stat st;

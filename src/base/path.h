@@ -14,6 +14,11 @@ void path_config_dir(Buf *out); /* $XDG_CONFIG_HOME/kaiwa or ~/.config/kaiwa */
 void path_state_dir(Buf *out);  /* $XDG_STATE_HOME/kaiwa or ~/.local/state/kaiwa */
 void path_cache_dir(Buf *out);  /* $XDG_CACHE_HOME/kaiwa or ~/.cache/kaiwa */
 void path_hf_cache(Buf *out);   /* $HF_HUB_CACHE, $HF_HOME/hub, or ~/.cache/huggingface/hub */
+/* The folder NAME beside the running program, which is how a build tree holds what an installed
+ * program has under its prefix; false, appending nothing, where there is none. */
+bool path_beside_program(Buf *out, const char *name);
+/* Models that came with the program: in the build tree, or PKGDATADIR/models. */
+void path_package_models(Buf *out);
 const char *path_home(void);
 const char *path_env(const char *name); /* getenv, or NULL when empty */
 
