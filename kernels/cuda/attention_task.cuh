@@ -98,6 +98,7 @@ static __device__ __forceinline__ void fetch(float v[N], const float *p, size_t 
 #pragma unroll
     for (int i = 0; i < N; i++)
         v[i] = i >= n ? 0.f : POLL ? load_relaxed(p + i * step) : __ldcg(p + i * step);
+#pragma unroll 1
     for (int tries = 0; POLL; tries++) {
         bool all = true;
 #pragma unroll

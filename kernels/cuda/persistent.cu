@@ -95,6 +95,7 @@ static __device__ __forceinline__ void load_relaxed4(float4 &v, const float *p)
 static __device__ __forceinline__ void await(const float *p)
 {
     float4 v;
+#pragma unroll 1
     for (int tries = 0; tries < MAX_POLLS; tries++) {
         load_relaxed4(v, p);
         if (!some_empty(v))
@@ -141,6 +142,7 @@ static __device__ void take_x(const XShared &x, const float *src, int n_in, int 
             }
             bool all;
             int tries = 0;
+#pragma unroll 1
             do {
                 all = true;
 #pragma unroll

@@ -92,6 +92,7 @@ static __device__ __forceinline__ void bar_arrive(uint64_t *bar)
 
 static __device__ __forceinline__ void bar_wait(uint64_t *bar, uint32_t parity)
 {
+#pragma unroll 1 /* code that is out of the instruction cache costs more than the branch */
     for (int tries = 0; tries < MAX_POLLS; tries++) {
         uint32_t ok;
         asm volatile("{\n.reg .pred p;\nmbarrier.try_wait.parity.shared::cta.b64 "
