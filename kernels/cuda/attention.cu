@@ -2,6 +2,32 @@
  * last block of a head folds its slices. */
 #include "kernels/cuda/attention_task.cuh"
 
+/* K and V straight out of the cache. */
+struct GlobalRows {
+    const __half *K, *V;
+    int hd;
+
+    __device__ __forceinline__ const __half *take(int kind, int chunk) const
+    {
+        return (kind ? V : K) + (size_t)chunk * ATTN_CHUNK * hd;
+    }
+    __device__ __forceinline__ void begin(int) const
+    {
+    }
+    __device__ __forceinline__ void done(int) const
+    {
+    }
+    __device__ __forceinline__ void next(int) const
+    {
+    }
+};
+
+static __device__ __forceinline__ void put(const AttentionCall &c, int head, int j, int d, float y)
+{
+    const int group = c.n_heads / c.n_kv_heads;
+    c.out[(size_t)(j / group) * c.out_stride + (head * group + j % group) * c.head_dim + d] = y;
+}
+
 template <int HD>
 static __global__ void __launch_bounds__(ATTN_THREADS)
     k_attention(const __grid_constant__ AttentionCall c)
@@ -23,27 +49,37 @@ static __global__ void __launch_bounds__(ATTN_THREADS)
     t.K = c.run->kv + ((size_t)c.layer * 2 * c.n_kv_heads + head) * plane;
     t.V = t.K + c.n_kv_heads * plane;
     t.partial = c.partial + (size_t)head * t.slices * DECODE_TOKENS * group * (hd + 2);
-    const float *run = attend<false, HD>(c, t, shared);
-    if (used > 1) {
-        float *p = t.partial + (size_t)t.slice * columns * (hd + 2);
-        for (int i = threadIdx.x; i < columns * (hd + 2); i += ATTN_THREADS)
-            p[i] = run[i];
-        __threadfence();
-        __syncthreads();
-        if (threadIdx.x == 0)
-            last = atomicAdd(&c.arrived[head], 1) == used - 1;
-        __syncthreads();
-        if (!last)
+    GlobalRows rows = { t.K, t.V, hd };
+    float *partial = t.partial + (size_t)t.slice * columns * (hd + 2);
+    auto give = [&](int j, int d, float m, float l, float y) {
+        if (used == 1) {
+            put(c, head, j, d, __fdividef(y, l));
             return;
-        __threadfence();
-        if (threadIdx.x == 0)
-            c.arrived[head] = 0;
-    }
-    for (int i = threadIdx.x; i < columns * hd; i += ATTN_THREADS) {
-        int j = i / hd, d = i % hd;
-        float y = fold_slices<false>(used > 1 ? NULL : run, t.partial, columns, used, hd, j, d);
-        c.out[(size_t)(j / group) * c.out_stride + (head * group + j % group) * hd + d] = y;
-    }
+        }
+        float *p = partial + (size_t)j * (hd + 2);
+        if (d == 0)
+            p[0] = m, p[1] = l;
+        p[2 + d] = y;
+    };
+    if (columns == 1)
+        attend<false, HD, 1>(c, t, shared, rows, give);
+    else
+        attend<false, HD, FOLD>(c, t, shared, rows, give);
+    if (used == 1)
+        return;
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0)
+        last = atomicAdd(&c.arrived[head], 1) == used - 1;
+    __syncthreads();
+    if (!last)
+        return;
+    __threadfence();
+    if (threadIdx.x == 0)
+        c.arrived[head] = 0;
+    for (int i = threadIdx.x; i < columns * hd; i += ATTN_THREADS)
+        put(c, head, i / hd, i % hd,
+            fold_slices<false>(-INFINITY, 0, 0, t.partial, columns, 0, used, hd, i / hd, i % hd));
 }
 
 typedef void (*AttentionKernel)(const AttentionCall);
@@ -60,7 +96,8 @@ size_t attention_partial_floats(int n_heads, int n_kv_heads, int head_dim)
 
 size_t attention_shared_bytes(const AttentionCall *call, int tokens)
 {
-    return task_floats(tokens * (call->n_heads / call->n_kv_heads), call->head_dim) * sizeof(float);
+    return task_floats(tokens * (call->n_heads / call->n_kv_heads), tokens, call->head_dim) *
+           sizeof(float);
 }
 
 cudaError_t attention_decode(const AttentionCall *call, int tokens, bool pdl, cudaStream_t stream)

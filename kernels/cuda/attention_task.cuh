@@ -1,10 +1,12 @@
 /* The arithmetic of decode attention, alike in both drivers.
  *
  * The positions of a kv head are dealt to a fixed count of slices, in chunks of 64; a task is one
- * (kv head, slice).  A slice is worked off in tiles of eight of its chunks, and the slices are
- * folded in ascending order.  Chunks, tiles and slices depend on absolute positions alone, and what
- * lies beyond a token's own position adds exact zeros: results depend on neither the count of SMs,
- * the tokens beside, nor the length of the cache.
+ * (kv head, slice).  Eight warps take the even chunks of a slice and eight the odd ones, each warp
+ * eight positions of a chunk, and each keeps a running maximum, sum and weighted sum of V of its
+ * own; they are folded in the order of warps, then the slices in ascending order.  Chunks, warps
+ * and slices depend on absolute positions alone, and what lies beyond a token's own position adds
+ * exact zeros: results depend on neither the count of SMs, the tokens beside, nor the length of
+ * the cache.
  *
  * 16 warps run a task.  HD: the size of a head, 0: any.  POLL: q, k, v and other slices' results
  * are read until they are no longer EMPTY (persistent.cu). */
@@ -17,9 +19,9 @@
 
 enum {
     TASK_WARPS = ATTN_THREADS / 32,
-    TILE_CHUNKS = 8,
-    TILE_POSITIONS = TILE_CHUNKS * ATTN_CHUNK,
-    FOLD = 4,           /* columns (query heads of tokens) that share one read of V */
+    HALF_WARPS = TASK_WARPS / 2,
+    WARP_POSITIONS = ATTN_CHUNK / HALF_WARPS, /* of a chunk */
+    FOLD = 4,           /* columns (query heads of tokens) that share one read of K and V */
     MAX_POLLS = 4000000 /* seconds: something is broken */
 };
 static const uint32_t EMPTY = 0xffffffffu; /* a NaN that arithmetic does not give */
@@ -58,16 +60,24 @@ static __host__ __device__ inline int slice_chunks(int slice, int slices, int ch
     return whole * RUN_CHUNKS + (rest < 0 ? 0 : rest < RUN_CHUNKS ? rest : RUN_CHUNKS);
 }
 
-/* Floats of shared memory of a task. */
-static __host__ __device__ inline size_t task_floats(int columns, int head_dim)
+/* Times that a task goes over its chunks. */
+static __host__ __device__ inline int attention_passes(const AttentionCall &c, int tokens)
 {
-    return (size_t)columns * (head_dim + TILE_POSITIONS + 2 + head_dim + 2) +
-           (columns > 1 ? FOLD : 1) * TASK_WARPS * head_dim + 8;
+    int columns = tokens * (c.n_heads / c.n_kv_heads);
+    return columns == 1 ? 1 : div_up(columns, FOLD);
 }
 
+/* Floats of shared memory of a task: q; new k and v; work space, then what the warps found. */
+static __host__ __device__ inline size_t task_floats(int columns, int tokens, int head_dim)
+{
+    return (size_t)(columns + tokens) * head_dim +
+           (columns > 1 ? FOLD : 1) * TASK_WARPS * (head_dim + 2);
+}
+
+/* Lanes that share a position of K (16 values each), a power of two. */
 static __host__ __device__ inline int lanes_a_position(int head_dim)
 {
-    int n = 1;
+    int n = 32 / WARP_POSITIONS;
     while (n * 16 < head_dim)
         n *= 2;
     return n;
@@ -114,12 +124,13 @@ static __device__ __forceinline__ void fetch(float v[N], const float *p, size_t 
     }
 }
 
-/* One warp: a head's vector out of qkv, normed and rotated, times `scale`, into dst (shared). */
+/* One warp: a head's vector out of qkv, normed and (turn) rotated, times `scale`, into dst
+ * (shared). */
 template <bool POLL, int HD>
 static __device__ void load_head(const AttentionCall &c, const float *src, const float *norm,
-                                 int pos, float scale, float *dst, int lane)
+                                 int pos, float scale, bool turn, float *dst, int lane)
 {
-    const int half = c.rope_dims / 2, hd = HD ? HD : c.head_dim;
+    const int half = turn ? c.rope_dims / 2 : 0, hd = HD ? HD : c.head_dim;
     float2 first = lane < half ? __ldg(c.rope + (size_t)pos * half + lane) : make_float2(1, 0);
     float2 second =
         lane + 32 < half ? __ldg(c.rope + (size_t)pos * half + lane + 32) : make_float2(1, 0);
@@ -157,43 +168,35 @@ static __device__ void load_head(const AttentionCall &c, const float *src, const
     }
 }
 
-/* q of all columns into shared memory; k and v of the new positions that lie in this slice into the
- * cache. */
+/* q of all columns into shared memory; k and v of the new positions into `fresh` ([token][k,
+ * v][head_dim], shared), and those that lie in this slice into the cache. */
 template <bool POLL, int HD>
-static __device__ void take_heads(const AttentionCall &c, const AttentionTask &t, float *q,
-                                  float *tmp, int columns)
+static __device__ __forceinline__ void take_heads(const AttentionCall &c, const AttentionTask &t,
+                                                  float *q, __half *fresh, float *tmp, int columns)
 {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim,
               group = c.n_heads / c.n_kv_heads;
     const float scale = rsqrtf((float)hd);
+#pragma unroll 1
     for (int u = warp; u < columns + 2 * t.n; u += TASK_WARPS) {
-        if (u < columns) {
-            int token = u / group;
-            load_head<POLL, HD>(
-                c, t.qkv + (size_t)token * t.stride + (t.head * group + u % group) * hd, t.q_norm,
-                t.pos + token, scale, q + u * hd, lane);
+        const bool is_q = u < columns;
+        const int token = is_q ? u / group : (u - columns) / 2, p = t.pos + token;
+        const bool is_k = !is_q && (u - columns) % 2 == 0;
+        const int head = is_q ? t.head * group + u % group
+                              : c.n_heads + (is_k ? 0 : c.n_kv_heads) + t.head;
+        if (!is_q && p / (ATTN_CHUNK * RUN_CHUNKS) % t.slices != t.slice)
             continue;
-        }
-        int token = (u - columns) / 2, p = t.pos + token;
-        if (p / (ATTN_CHUNK * RUN_CHUNKS) % t.slices != t.slice)
+        float *to = is_q ? q + u * hd : tmp + warp * hd;
+        load_head<POLL, HD>(c, t.qkv + (size_t)token * t.stride + head * hd,
+                            is_q   ? t.q_norm
+                            : is_k ? t.k_norm
+                                   : NULL,
+                            p, is_q ? scale : 1.f, is_q || is_k, to, lane);
+        if (is_q)
             continue;
-        const float *k = t.qkv + (size_t)token * t.stride + (c.n_heads + t.head) * hd,
-                    *v = k + c.n_kv_heads * hd;
-        if ((u - columns) % 2 == 0) {
-            load_head<POLL, HD>(c, k, t.k_norm, p, 1.f, tmp + warp * hd, lane);
-            for (int d = lane; d < hd; d += 32)
-                t.K[(size_t)p * hd + d] = __float2half_rn(tmp[warp * hd + d]);
-        } else {
-            for (int d0 = lane; d0 < hd; d0 += 128) {
-                float f[4];
-                int count = min(4, (hd - d0 + 31) / 32);
-                fetch<POLL, 4>(f, v + d0, 32, count);
-#pragma unroll
-                for (int i = 0; i < 4; i++)
-                    if (i < count)
-                        t.V[(size_t)p * hd + d0 + 32 * i] = __float2half_rn(f[i]);
-            }
-        }
+        __half *cache = (is_k ? t.K : t.V) + (size_t)p * hd, *copy = fresh + (u - columns) * hd;
+        for (int d = lane; d < hd; d += 32)
+            cache[d] = copy[d] = __float2half_rn(to[d]);
     }
 }
 
@@ -204,89 +207,6 @@ static __device__ __forceinline__ void half8(uint4 u, float f[8])
     for (int i = 0; i < 4; i++) {
         float2 v = __half22float2(h[i]);
         f[2 * i] = v.x, f[2 * i + 1] = v.y;
-    }
-}
-
-/* Where position i of a tile lies in the sequence. */
-static __device__ __forceinline__ int tile_position(const AttentionTask &t, int tile, int i)
-{
-    return slice_chunk(t.slice, t.slices, tile * TILE_CHUNKS + i / ATTN_CHUNK) * ATTN_CHUNK +
-           i % ATTN_CHUNK;
-}
-
-/* s[j][i]: q_j . k_i for the tile's positions, or -inf where token j may not look. */
-template <int HD>
-static __device__ void scores(const AttentionCall &c, const AttentionTask &t, const float *q,
-                              float *s, int tile, int total, int columns)
-{
-    enum { SIDE_BY_SIDE = 4 };
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim,
-              lpp = lanes_a_position(hd);
-    const int l = lane % lpp, step = TASK_WARPS * (32 / lpp), end = t.pos + t.n,
-              group = c.n_heads / c.n_kv_heads;
-    for (int i0 = warp * (32 / lpp) + lane / lpp; i0 - lane / lpp < total;
-         i0 += SIDE_BY_SIDE * step) {
-        uint4 raw[SIDE_BY_SIDE][2];
-#pragma unroll
-        for (int u = 0; u < SIDE_BY_SIDE; u++) {
-            int i = i0 + u * step, p = tile_position(t, tile, i);
-#pragma unroll
-            for (int v = 0; v < 2; v++) {
-                int d = (v * lpp + l) * 8;
-                raw[u][v] = i < total && p < end && d < hd
-                                ? *(const uint4 *)(t.K + (size_t)p * hd + d)
-                                : make_uint4(0, 0, 0, 0);
-            }
-        }
-#pragma unroll
-        for (int u = 0; u < SIDE_BY_SIDE; u++) {
-            int i = i0 + u * step, p = tile_position(t, tile, i);
-            if (i - lane / lpp >= total) /* a whole warp at once */
-                break;
-            float k[2][8];
-            half8(raw[u][0], k[0]), half8(raw[u][1], k[1]);
-            for (int j = 0; j < columns; j++) {
-                float dot = 0;
-#pragma unroll
-                for (int v = 0; v < 2; v++) {
-                    int d = (v * lpp + l) * 8;
-                    if (d < hd) {
-                        const float4 *x = (const float4 *)(q + j * hd + d);
-                        float4 a = x[0], b = x[1];
-                        dot = __fmaf_rn(a.x, k[v][0], dot), dot = __fmaf_rn(a.y, k[v][1], dot);
-                        dot = __fmaf_rn(a.z, k[v][2], dot), dot = __fmaf_rn(a.w, k[v][3], dot);
-                        dot = __fmaf_rn(b.x, k[v][4], dot), dot = __fmaf_rn(b.y, k[v][5], dot);
-                        dot = __fmaf_rn(b.z, k[v][6], dot), dot = __fmaf_rn(b.w, k[v][7], dot);
-                    }
-                }
-                for (int o = lpp / 2; o; o >>= 1)
-                    dot += __shfl_xor_sync(~0u, dot, o);
-                int at = t.pos + j / group;
-                bool seen = p <= at && (!c.window || p > at - c.window);
-                if (l == 0 && i < total)
-                    s[j * TILE_POSITIONS + i] = seen ? dot : -INFINITY;
-            }
-        }
-    }
-}
-
-/* Turns scores into weights; greatest score and sum of weights of each column. */
-static __device__ void soften(float *s, float2 *ml, int total, int columns)
-{
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    for (int j = warp; j < columns; j += TASK_WARPS) {
-        float *row = s + j * TILE_POSITIONS, m = -INFINITY, l = 0;
-        for (int i = lane; i < total; i += 32)
-            m = fmaxf(m, row[i]);
-        m = warp_max(m);
-        for (int i = lane; i < total; i += 32) {
-            float w = m == -INFINITY ? 0.f : __expf(row[i] - m);
-            row[i] = w;
-            l += w;
-        }
-        l = warp_sum(l);
-        if (lane == 0)
-            ml[j] = make_float2(m, l);
     }
 }
 
@@ -302,124 +222,224 @@ static __device__ __forceinline__ void merge(float &m, float &l, float &y, float
     m = top;
 }
 
-/* run[j] takes in weights . V of a tile, for COLUMNS columns from j0 on. */
-template <int COLUMNS, int HD>
-static __device__ void weigh(const AttentionCall &c, const AttentionTask &t, const float *s,
-                             const float2 *ml, int tile, int total, int j0, int columns,
-                             float *sums, float *run)
+/* What a warp has found for a column: greatest score, sum of weights, weighted sum of V (its lane's
+ * eight dimensions). */
+struct Found {
+    float m, l, y[8];
+};
+
+/* Where a warp is: its positions p0 .. p0 + 7 of a chunk. */
+struct Spot {
+    int p0, pos, end, hd, lpp;
+    const __half *fresh;
+};
+
+/* Eight values of position r of the spot: of the cache's rows (that of p0 comes first), or new. */
+static __device__ __forceinline__ uint4 row_part(const Spot &s, const __half *rows, int kind, int r,
+                                                 int d)
 {
-    enum { SIDE_BY_SIDE = 4 };
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim,
-              width = 2 * lanes_a_position(hd);
-    const int v = lane % width, per_warp = 32 / width, step = TASK_WARPS * per_warp,
-              end = t.pos + t.n;
-    float acc[COLUMNS][8];
+    const int p = s.p0 + r;
+    const __half *row =
+        p < s.pos ? rows + (size_t)r * s.hd : s.fresh + (size_t)(2 * (p - s.pos) + kind) * s.hd;
+    return p < s.end && d < s.hd ? *(const uint4 *)(row + d) : make_uint4(0, 0, 0, 0);
+}
+
+/* One column's scores against a lane's part of a position of K, over all lanes that share it. */
+static __device__ __forceinline__ float score(const Spot &s, const float k[2][8], const float *q,
+                                              int l)
+{
+    float dot = 0;
 #pragma unroll
-    for (int j = 0; j < COLUMNS; j++)
-#pragma unroll
-        for (int e = 0; e < 8; e++)
-            acc[j][e] = 0;
-    for (int i0 = warp * per_warp + lane / width; i0 < total; i0 += SIDE_BY_SIDE * step) {
-        uint4 raw[SIDE_BY_SIDE];
-#pragma unroll
-        for (int u = 0; u < SIDE_BY_SIDE; u++) {
-            int i = i0 + u * step, p = tile_position(t, tile, i);
-            raw[u] = i < total && p < end && v * 8 < hd
-                         ? *(const uint4 *)(t.V + (size_t)p * hd + v * 8)
-                         : make_uint4(0, 0, 0, 0);
-        }
-#pragma unroll
-        for (int u = 0; u < SIDE_BY_SIDE; u++) {
-            int i = i0 + u * step;
-            float f[8];
-            half8(raw[u], f);
-#pragma unroll
-            for (int j = 0; j < COLUMNS; j++) {
-                float w = i < total && j0 + j < columns ? s[(j0 + j) * TILE_POSITIONS + i] : 0.f;
-#pragma unroll
-                for (int e = 0; e < 8; e++)
-                    acc[j][e] = __fmaf_rn(w, f[e], acc[j][e]);
-            }
+    for (int v = 0; v < 2; v++) {
+        const int d = (v * s.lpp + l) * 8;
+        if (d < s.hd) {
+            float4 a = *(const float4 *)(q + d), b = *(const float4 *)(q + d + 4);
+            dot = __fmaf_rn(a.x, k[v][0], dot), dot = __fmaf_rn(a.y, k[v][1], dot);
+            dot = __fmaf_rn(a.z, k[v][2], dot), dot = __fmaf_rn(a.w, k[v][3], dot);
+            dot = __fmaf_rn(b.x, k[v][4], dot), dot = __fmaf_rn(b.y, k[v][5], dot);
+            dot = __fmaf_rn(b.z, k[v][6], dot), dot = __fmaf_rn(b.w, k[v][7], dot);
         }
     }
+    for (int o = s.lpp / 2; o; o >>= 1)
+        dot = __fadd_rn(dot, __shfl_xor_sync(~0u, dot, o));
+    return dot;
+}
+
+/* Turns a column's scores into weights and brings f's sums to the new greatest score.  A lane holds
+ * positions lane / lpp + u * (32 / lpp). */
+template <int PASSES>
+static __device__ __forceinline__ void soften(const Spot &s, Found &f, float w[PASSES])
+{
+    float top = f.m;
+#pragma unroll
+    for (int u = 0; u < PASSES; u++)
+        top = fmaxf(top, w[u]);
+    for (int o = s.lpp; o < 32; o <<= 1)
+        top = fmaxf(top, __shfl_xor_sync(~0u, top, o));
+    float sum = 0;
+#pragma unroll
+    for (int u = 0; u < PASSES; u++) {
+        w[u] = w[u] == -INFINITY ? 0.f : __expf(__fsub_rn(w[u], top));
+        sum = __fadd_rn(sum, w[u]);
+    }
+    for (int o = s.lpp; o < 32; o <<= 1)
+        sum = __fadd_rn(sum, __shfl_xor_sync(~0u, sum, o));
+    const float old = f.m == -INFINITY ? 0.f : __expf(__fsub_rn(f.m, top));
+    f.l = __fmaf_rn(f.l, old, sum);
+#pragma unroll
+    for (int e = 0; e < 8; e++)
+        f.y[e] = __fmul_rn(f.y[e], old);
+    f.m = top;
+}
+
+/* This warp's positions of all its chunks, for COLUMNS columns of q from j0 on.  rows.take gives
+ * where a chunk's rows of K (0) or V (1) lie, rows.done gives them back. */
+template <int HD, int COLUMNS, class Rows>
+static __device__ __forceinline__ void attend_chunks(const AttentionCall &c, const AttentionTask &t,
+                                                     const float *q, Spot s, int j0, int columns,
+                                                     Rows &rows, Found f[COLUMNS])
+{
+    enum { PASSES = HD == 64 ? 1 : HD == 128 ? 2 : 4, V_PASSES = 2 * PASSES };
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, half = warp / HALF_WARPS,
+              first = warp % HALF_WARPS * WARP_POSITIONS;
+    const int group = c.n_heads / c.n_kv_heads, width = 2 * s.lpp, per_pass = 32 / width;
+    const int mine = slice_chunks(t.slice, t.slices, div_up(s.end, ATTN_CHUNK));
 #pragma unroll
     for (int j = 0; j < COLUMNS; j++) {
+        f[j].m = -INFINITY, f[j].l = 0;
 #pragma unroll
         for (int e = 0; e < 8; e++)
-            for (int o = width; o < 32; o *= 2)
-                acc[j][e] += __shfl_xor_sync(~0u, acc[j][e], o);
-        if (lane < width && v * 8 < hd) {
-            float4 *d = (float4 *)(sums + (j * TASK_WARPS + warp) * hd + v * 8);
-            d[0] = make_float4(acc[j][0], acc[j][1], acc[j][2], acc[j][3]);
-            d[1] = make_float4(acc[j][4], acc[j][5], acc[j][6], acc[j][7]);
+            f[j].y[e] = 0;
+    }
+    rows.begin(mine);
+#pragma unroll 1
+    for (int i = 0; i < mine; i += 2) {
+        const int chunk = slice_chunk(t.slice, t.slices, i + half);
+        if (i + half < mine) {
+            s.p0 = chunk * ATTN_CHUNK + first;
+            const __half *at = rows.take(0, chunk) + first * s.hd;
+            float w[COLUMNS][PASSES];
+#pragma unroll
+            for (int u = 0; u < PASSES; u++) {
+                const int r = u * (32 / s.lpp) + lane / s.lpp, p = s.p0 + r;
+                float k[2][8];
+                if (u * (32 / s.lpp) < WARP_POSITIONS)
+#pragma unroll
+                    for (int v = 0; v < 2; v++)
+                        half8(row_part(s, at, 0, r, (v * s.lpp + lane % s.lpp) * 8), k[v]);
+#pragma unroll
+                for (int j = 0; j < COLUMNS; j++) {
+                    w[j][u] = -INFINITY;
+                    if (j0 + j >= columns || u * (32 / s.lpp) >= WARP_POSITIONS)
+                        continue;
+                    const float dot = score(s, k, q + (j0 + j) * s.hd, lane % s.lpp);
+                    const int last = s.pos + (j0 + j) / group;
+                    if (p <= last && (!c.window || p > last - c.window))
+                        w[j][u] = dot;
+                }
+            }
+#pragma unroll
+            for (int j = 0; j < COLUMNS; j++)
+                if (j0 + j < columns)
+                    soften<PASSES>(s, f[j], w[j]);
+            rows.done(0);
+            at = rows.take(1, chunk) + first * s.hd;
+#pragma unroll
+            for (int u = 0; u < V_PASSES; u++) {
+                if (u * per_pass >= WARP_POSITIONS)
+                    break;
+                float v[8];
+                half8(row_part(s, at, 1, u * per_pass + lane / width, lane % width * 8), v);
+#pragma unroll
+                for (int j = 0; j < COLUMNS; j++) {
+                    if (j0 + j >= columns)
+                        break;
+                    const float weight = __shfl_sync(
+                        ~0u, w[j][u / 2], (u % 2 * per_pass + lane / width) * s.lpp);
+#pragma unroll
+                    for (int e = 0; e < 8; e++)
+                        f[j].y[e] = __fmaf_rn(weight, v[e], f[j].y[e]);
+                }
+            }
+            rows.done(1);
+        }
+        rows.next(min(2, mine - i));
+    }
+}
+
+/* Column j, dimension d of what all warps have found. */
+static __device__ __forceinline__ void fold_warps(const float *found, int hd, int j, int columns,
+                                                  int d, float &m, float &l, float &y)
+{
+    const float *at = found + (size_t)j * (hd + 2);
+    const int step = columns * (hd + 2);
+    m = -INFINITY, l = 0, y = 0;
+#pragma unroll
+    for (int w = 0; w < TASK_WARPS; w++)
+        m = fmaxf(m, at[w * step]);
+#pragma unroll
+    for (int w = 0; w < TASK_WARPS; w++) {
+        const float of = at[w * step], a = of == -INFINITY ? 0.f : __expf(__fsub_rn(of, m));
+        l = __fmaf_rn(at[w * step + 1], a, l);
+        y = __fmaf_rn(at[w * step + 2 + d], a, y);
+    }
+}
+
+/* All of a task; COLUMNS: 1 where it has one column, else FOLD.  give(column, dimension, m, l, y) is called once for each, by some thread: greatest
+ * score, sum and weighted sum of V. */
+template <bool POLL, int HD, int COLUMNS, class Rows, class Give>
+static __device__ __forceinline__ void attend(const AttentionCall &c, const AttentionTask &t,
+                                              float *shared, Rows &rows, Give give)
+{
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = HD ? HD : c.head_dim,
+              columns = t.n * (c.n_heads / c.n_kv_heads);
+    float *q = shared, *found = q + (columns + t.n) * hd;
+    __half *fresh = (__half *)(q + columns * hd);
+    const int lpp = HD ? lanes_a_position(HD) : lanes_a_position(hd), width = 2 * lpp;
+    const Spot spot = { 0, t.pos, t.pos + t.n, hd, lpp, fresh };
+    take_heads<POLL, HD>(c, t, q, fresh, found, columns);
+    task_sync();
+#pragma unroll 1
+    for (int j0 = 0; j0 < columns; j0 += COLUMNS) {
+        Found f[COLUMNS];
+        attend_chunks<HD, COLUMNS>(c, t, q, spot, j0, columns, rows, f);
+        if (j0)
+            task_sync(); /* all have read what was found before */
+#pragma unroll
+        for (int j = 0; j < COLUMNS; j++) {
+#pragma unroll
+            for (int e = 0; e < 8; e++)
+                for (int o = width; o < 32; o *= 2)
+                    f[j].y[e] = __fadd_rn(f[j].y[e], __shfl_xor_sync(~0u, f[j].y[e], o));
+            float *to = found + ((size_t)warp * COLUMNS + j) * (hd + 2);
+            if (lane == 0)
+                *(float2 *)to = make_float2(f[j].m, f[j].l);
+            if (lane < width && lane * 8 < hd)
+#pragma unroll
+                for (int e = 0; e < 8; e += 2)
+                    *(float2 *)(to + 2 + lane * 8 + e) = make_float2(f[j].y[e], f[j].y[e + 1]);
+        }
+        task_sync();
+#pragma unroll 1
+        for (int i = threadIdx.x; i < min(COLUMNS, columns - j0) * hd; i += ATTN_THREADS) {
+            float m, l, y;
+            fold_warps(found, hd, i / hd, COLUMNS, i % hd, m, l, y);
+            give(j0 + i / hd, i % hd, m, l, y);
         }
     }
-    task_sync();
-    for (int i = threadIdx.x; i < COLUMNS * hd; i += ATTN_THREADS) {
-        int j = i / hd, d = i % hd;
-        if (j0 + j >= columns)
-            break;
-        float y2 = 0;
-#pragma unroll
-        for (int w = 0; w < TASK_WARPS; w++)
-            y2 += sums[(j * TASK_WARPS + w) * hd + d];
-        float *r = run + (j0 + j) * (hd + 2), m = r[0], l = r[1], y = r[2 + d];
-        merge(m, l, y, ml[j0 + j].x, ml[j0 + j].y, y2);
-        r[2 + d] = y;
-    }
-    task_sync();
-    for (int j = threadIdx.x; j < COLUMNS && j0 + j < columns; j += ATTN_THREADS) {
-        float *r = run + (j0 + j) * (hd + 2), m = r[0], l = r[1], y = 0;
-        merge(m, l, y, ml[j0 + j].x, ml[j0 + j].y, 0.f);
-        r[0] = m, r[1] = l;
-    }
 }
 
-/* All of a task: leaves greatest score, sum and weighted sum of V of each column in run (shared),
- * and returns it. */
-template <bool POLL, int HD>
-static __device__ const float *attend(const AttentionCall &c, const AttentionTask &t, float *shared)
-{
-    const int hd = HD ? HD : c.head_dim, columns = t.n * (c.n_heads / c.n_kv_heads),
-              chunks = div_up(t.pos + t.n, ATTN_CHUNK);
-    float *q = shared, *s = q + columns * hd, *run = s + columns * TILE_POSITIONS;
-    float2 *ml = (float2 *)(run + (columns * (hd + 2) + 1) / 2 * 2);
-    float *sums = (float *)(ml + columns);
-    sums += (4 - (sums - shared) % 4) % 4;
-    for (int i = threadIdx.x; i < columns * (hd + 2); i += ATTN_THREADS)
-        run[i] = i % (hd + 2) == 0 ? -INFINITY : 0.f;
-    take_heads<POLL, HD>(c, t, q, sums, columns);
-    task_sync();
-    const int mine = slice_chunks(t.slice, t.slices, chunks);
-    for (int tile = 0; tile * TILE_CHUNKS < mine; tile++) {
-        int total = min(mine - tile * TILE_CHUNKS, (int)TILE_CHUNKS) * ATTN_CHUNK;
-        scores<HD>(c, t, q, s, tile, total, columns);
-        task_sync();
-        soften(s, ml, total, columns);
-        task_sync();
-        if (columns == 1)
-            weigh<1, HD>(c, t, s, ml, tile, total, 0, columns, sums, run);
-        else
-            for (int j0 = 0; j0 < columns; j0 += FOLD)
-                weigh<FOLD, HD>(c, t, s, ml, tile, total, j0, columns, sums, run);
-        task_sync();
-    }
-    return run;
-}
-
-/* The head's result of column j, dimension d: its slices in ascending order.  own: slice 0's, or
- * NULL: read it too. */
+/* The head's result of column j, dimension d: (m, l, y) of the slices before `first`, then the
+ * others in ascending order. */
 template <bool POLL>
-static __device__ float fold_slices(const float *own, const float *partial, int columns, int slices,
-                                    int hd, int j, int d)
+static __device__ float fold_slices(float m, float l, float y, const float *partial, int columns,
+                                    int first, int slices, int hd, int j, int d)
 {
     enum { SIDE_BY_SIDE = 4 };
     const size_t step = (size_t)columns * (hd + 2);
     const float *p = partial + (size_t)j * (hd + 2);
-    float m = -INFINITY, l = 0, y = 0;
-    if (own)
-        merge(m, l, y, own[j * (hd + 2)], own[j * (hd + 2) + 1], own[j * (hd + 2) + 2 + d]);
-    for (int s = own ? 1 : 0; s < slices; s += SIDE_BY_SIDE) {
+#pragma unroll 1
+    for (int s = first; s < slices; s += SIDE_BY_SIDE) {
         float ms[SIDE_BY_SIDE], ls[SIDE_BY_SIDE], ys[SIDE_BY_SIDE];
         int n = min(slices - s, (int)SIDE_BY_SIDE);
         fetch<POLL, SIDE_BY_SIDE>(ms, p + s * step, step, n);

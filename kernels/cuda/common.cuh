@@ -124,6 +124,11 @@ template <int N> static __device__ __forceinline__ void copy_wait(void)
 #endif
 }
 
+static __device__ __forceinline__ void prefetch_l2(const void *p)
+{
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
+}
+
 /* One split of L1 and shared memory for all decode kernels: an SM must run dry before it changes
  * it. */
 static inline cudaError_t prefer_shared(const void *kernel)

@@ -98,7 +98,6 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
     extern __shared__ __align__(16) uint8_t raw[];
     __shared__ float share[SUM_WARPS * DECODE_TOKENS];
     typedef Weights<GROUP, ZERO> W;
-    const int GROUPS = BLOCK_COLS / GROUP;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int k_blocks = c.part[0].k_blocks, block_bytes = c.part[0].block_bytes;
     const int p1 = call_pairs(c, 0),
@@ -190,28 +189,12 @@ __global__ void __launch_bounds__(LINEAR_THREADS, 2) k_linear(const __grid_const
                 ask();
 #pragma unroll
                 for (int t = 0; t < 2; t++) {
-                    const XShared &y = x[t];
-                    uint32_t b[8];
                     if (t == 0 || two_x) {
-                        if (lane < 8 * tokens) {
-                            const uint4 *p =
-                                (const uint4 *)(y.q + (size_t)k * tokens * 256 + lane * 32);
-                            uint4 u = p[0], v = p[1];
-                            b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y,
-                            b[6] = v.z, b[7] = v.w;
-                        } else {
-#pragma unroll
-                            for (int i = 0; i < 8; i++)
-                                b[i] = 0;
-                        }
-                        float sx = y.scale[(size_t)k * tokens + token];
-                        block_dot<GROUP, ZERO>(acc[t], cur[t], b,
-                                               y.sums + (size_t)k * GROUPS * tokens + token, tokens,
-                                               sx);
+                        Fragments<GROUP> f;
+                        f.load(x[t], k, tokens, tokens, token, lane);
+                        block_dot<GROUP, ZERO>(acc[t], cur[t], f.b, f.sums, f.scale);
                         if (t == 0 && !two_x)
-                            block_dot<GROUP, ZERO>(acc[1], cur[1], b,
-                                                   y.sums + (size_t)k * GROUPS * tokens + token,
-                                                   tokens, sx);
+                            block_dot<GROUP, ZERO>(acc[1], cur[1], f.b, f.sums, f.scale);
                     }
                 }
             }

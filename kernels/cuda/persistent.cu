@@ -1,8 +1,9 @@
 /* All layers in one kernel that never drains the memory: one block an SM with three roles.
  *
- *   producer (2 lanes)   streams the SM's weights into a ring of shared memory with bulk copies, in
- *                        the order of their use and without regard to what the others do; bytes in
- *                        flight are capped, since a long queue would delay the exchanges.
+ *   producers (2 lanes)  stream the SM's weights and the cached K and V of its attention tasks into
+ *                        a ring of shared memory with bulk copies, in the order of their use and
+ *                        without regard to what the others do; bytes in flight are capped, since a
+ *                        long queue would delay the exchanges.
  *   consumers (16 warps) quantise x and meet it with weights; warp w does the blocks k % 16 == w
  *                        and nothing else, so that no warp waits for another one.  Attention is
  *                        theirs too (attention_task.cuh).
@@ -34,46 +35,99 @@ static __device__ __forceinline__ void bulk_copy(void *to, const void *from, uin
                  : "memory");
 }
 
-/* Two lanes, one for each tile of a pair. */
-static __device__ void produce(const PersistentCall &c, const Room &room, uint8_t *ring, int lane)
+/* Where a producer is in the ring. */
+struct Feed {
+    int at, count, landed, landed_at;
+    uint32_t parity, landed_parity;
+    uint64_t policy;
+};
+
+/* Its part of the next stage: `bytes` from `from`, to `offset` of the stage. */
+template <int TOKENS>
+static __device__ __forceinline__ void feed_stage(const PersistentCall &c, Feed &f, int offset,
+                                                  const void *from, uint32_t bytes)
 {
-    uint64_t policy; /* weights are read once: nothing else is to make room for them */
-    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0;" : "=l"(policy));
-    const int bb = c.block_bytes, stage_bytes = 2 * STAGE_BLOCKS * bb;
-    int dealt = 0, at = 0, count = 0, landed = 0, landed_at = 0;
-    uint32_t parity = 1, landed_parity = 0;
-    for (int l = 0; l < c.n_layers; l++)
-        for (int ph = 0; ph < 4; ph++) {
-            const int kb = c.phase[ph].k_blocks;
-            const size_t tile_bytes = (size_t)kb * bb;
-            for (int pair = first_pair(c, ph, dealt); pair < c.phase[ph].pairs; pair += gridDim.x) {
-                int local = pair, matrix = matrix_of(c, ph, local);
-                const uint8_t *a = room.layers[l].blocks[matrix] +
-                                   (ph == 2 ? local : 2 * (size_t)local) * tile_bytes;
-                const uint8_t *b =
-                    ph == 2 ? room.layers[l].blocks[5] + local * tile_bytes : a + tile_bytes;
-                for (int k = 0; k < kb; k += STAGE_BLOCKS, count++) {
-                    const uint32_t bytes = min((int)STAGE_BLOCKS, kb - k) * bb;
-                    const int cap = *room.waiting ? c.low : c.high;
-                    for (; landed <= count - cap; landed++) {
-                        bar_wait(room.full + landed_at, landed_parity);
-                        if (++landed_at == c.ring)
-                            landed_at = 0, landed_parity ^= 1;
-                    }
-                    bar_wait(room.empty + at, parity);
-                    if (lane == 0)
-                        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _,[%0],%1;" ::"r"(
-                                         shared_address(room.full + at)),
-                                     "r"(2 * bytes)
-                                     : "memory");
-                    __syncwarp(3);
-                    bulk_copy(ring + (size_t)at * stage_bytes + lane * STAGE_BLOCKS * bb,
-                              (lane ? b : a) + (size_t)k * bb, bytes, room.full + at, policy);
-                    if (++at == c.ring)
-                        at = 0, parity ^= 1;
-                }
-            }
+    Room<TOKENS> &room = room_of<TOKENS>();
+    const int cap = room.waiting ? c.low : c.high;
+#pragma unroll 1
+    for (; f.landed <= f.count - cap; f.landed++) {
+        bar_wait(room.full + f.landed_at, f.landed_parity);
+        if (++f.landed_at == c.ring)
+            f.landed_at = 0, f.landed_parity ^= 1;
+    }
+    bar_wait(room.empty + f.at, f.parity);
+    if (bytes) {
+        bar_expect(room.full + f.at, bytes);
+        bulk_copy(shared_at(c.ring_at) + (size_t)f.at * 2 * STAGE_BLOCKS * c.block_bytes + offset, from, bytes,
+                  room.full + f.at, f.policy);
+    } else {
+        bar_arrive(room.full + f.at);
+    }
+    f.count++;
+    if (++f.at == c.ring)
+        f.at = 0, f.parity ^= 1;
+}
+
+/* The cached rows of K and V that this SM's attention tasks read: a stage a chunk, each producer
+ * half of it, in the order of attend_chunks. */
+template <int TOKENS>
+static __device__ __forceinline__ void feed_cache(const PersistentCall &c, Feed &f, int layer,
+                                                  int tokens, int me)
+{
+    const RunState &run = room_of<TOKENS>().run;
+    const AttentionCall &a = c.attention;
+    const int pos = run.pos, chunks = div_up(pos + tokens, ATTN_CHUNK),
+              passes = attention_passes(a, tokens), row = a.head_dim * (int)sizeof(__half);
+    const size_t plane = (size_t)run.context * a.head_dim;
+#pragma unroll 1
+    for (int task = last_task(a, c.slices, chunks); task >= 0; task -= gridDim.x) {
+        const int head = task % a.n_kv_heads, slice = task / a.n_kv_heads,
+                  mine = slice_chunks(slice, c.slices, chunks);
+        const __half *K = run.kv + ((size_t)layer * 2 * a.n_kv_heads + head) * plane,
+                     *V = K + a.n_kv_heads * plane;
+#pragma unroll 1
+        for (int i = 0; i < passes * 2 * ((mine + 1) / 2 * 2); i++) {
+            /* i counts: pass, pair of chunks, K or V, chunk of the pair */
+            const int j = i % (2 * ((mine + 1) / 2 * 2)), which = j / 4 * 2 + j % 2;
+            if (which >= mine)
+                continue;
+            const int chunk = slice_chunk(slice, c.slices, which);
+            const int rows = max(0, min((int)ATTN_CHUNK, pos - chunk * ATTN_CHUNK)),
+                      from = me ? rows / 2 : 0, n = me ? rows - rows / 2 : rows / 2;
+            feed_stage<TOKENS>(c, f, from * row,
+                       (const char *)((j & 2 ? V : K) + (size_t)chunk * ATTN_CHUNK * a.head_dim) +
+                           from * row,
+                       n * row);
         }
+    }
+}
+
+/* One lane for each tile of a pair. */
+template <int TOKENS> static __device__ void produce(const PersistentCall &c, int tokens, int me)
+{
+    Feed f = { 0, 0, 0, 0, 1, 0, 0 };
+    /* weights are read once: nothing else is to make room for them */
+    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0;" : "=l"(f.policy));
+    const int bb = c.block_bytes;
+    int dealt = 0;
+#pragma unroll 1
+    for (int step = 0; step < 4 * c.n_layers; step++) {
+        const int l = step / 4, ph = step % 4, kb = c.phase[ph].k_blocks;
+        const size_t tile_bytes = (size_t)kb * bb;
+        if (ph == 1)
+            feed_cache<TOKENS>(c, f, l, tokens, me);
+#pragma unroll 1
+        for (int pair = first_pair(c, ph, dealt); pair < c.phase[ph].pairs; pair += gridDim.x) {
+            int local = pair, matrix = matrix_of(c, ph, local);
+            const uint8_t *tile =
+                layer_of<TOKENS>(c, l).blocks[ph == 2 ? matrix + me : matrix] +
+                (ph == 2 ? local : 2 * (size_t)local + me) * tile_bytes;
+#pragma unroll 1
+            for (int k = 0; k < kb; k += STAGE_BLOCKS)
+                feed_stage<TOKENS>(c, f, me * STAGE_BLOCKS * bb, tile + (size_t)k * bb,
+                           min((int)STAGE_BLOCKS, kb - k) * bb);
+        }
+    }
 }
 
 /* ---- consumers ---- */
@@ -104,66 +158,106 @@ static __device__ __forceinline__ void await(const float *p)
     __trap();
 }
 
-/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm:
- * the wait will be long (for attention), so one lane polls first: the polls of all would crowd out
- * what they wait for. */
-template <int GROUP, int TOKENS, int N>
-static __device__ void take_x(const XShared &x, const float *src, int n_in, int k_blocks,
-                              const float *norm, int tokens, bool calm, float ss[TOKENS])
+/* Which polls go first when x is awaited: those of all lanes; of a few, one for each SM that a line
+ * comes from; of one lane.  The others follow when these have been answered, since polls of all
+ * crowd out what they wait for. */
+enum { POLL_ALL, POLL_FEW, POLL_ONE };
+#ifndef POLL_X
+#define POLL_X POLL_ALL
+#endif
+
+/* Polls TOKENS rows of this warp's blocks first, first + 16, ...  in: whether a lane's columns are
+ * there at all. */
+template <int TOKENS, int N>
+static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float *row, int n_in,
+                                               const bool in[N], int tokens)
 {
+    const int lane = threadIdx.x % 32;
+    bool wide = POLL_X != POLL_FEW || lane % 8 == 7, all;
+    int tries = 0;
+#pragma unroll
+    for (int t = 0; t < TOKENS; t++)
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            float e = in[j] && t < tokens ? __uint_as_float(EMPTY) : 0.f;
+            v[t][j] = make_float4(e, e, e, e);
+        }
+#pragma unroll 1
+    do {
+        all = true;
+        if (wide) {
+#pragma unroll
+            for (int t = 0; t < TOKENS; t++)
+#pragma unroll
+                for (int j = 0; j < N; j++)
+                    if (some_empty(v[t][j]))
+                        load_relaxed4(v[t][j],
+                                      row + (size_t)t * n_in + j * SUM_WARPS * BLOCK_COLS);
+#pragma unroll
+            for (int t = 0; t < TOKENS; t++)
+#pragma unroll
+                for (int j = 0; j < N; j++)
+                    all = all && !some_empty(v[t][j]);
+        }
+        all = __all_sync(~0u, all);
+        if (POLL_X == POLL_FEW && all && __any_sync(~0u, !wide))
+            wide = true, all = false;
+        if (++tries > MAX_POLLS)
+            __trap();
+    } while (!all);
+}
+
+/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm:
+ * the wait will be long (for attention), so one lane polls first. */
+template <int GROUP, int TOKENS, int N, bool NORM>
+static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blocks,
+                                           const float *norm, int tokens, bool calm)
+{
+    const PersistentCall &c = room_of<TOKENS>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    if (calm && warp < k_blocks) {
+    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
+    if ((calm || POLL_X == POLL_ONE) && warp < k_blocks) {
         if (lane == 0)
             await(src + (size_t)warp * BLOCK_COLS);
         __syncwarp();
     }
+    float ss[TOKENS];
 #pragma unroll
     for (int t = 0; t < TOKENS; t++)
         ss[t] = 0;
+#pragma unroll 1
     for (int first = warp; first < k_blocks; first += N * SUM_WARPS) {
-        float4 weight[N];
+        float4 weight[N], v[TOKENS][N];
         bool in[N];
 #pragma unroll
         for (int j = 0; j < N; j++) {
             int b = first + j * SUM_WARPS, k = b * BLOCK_COLS + lane * 4;
             in[j] = b < k_blocks && k < n_in;
-            weight[j] = norm && in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
+            if (NORM)
+                weight[j] = in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
         }
+        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, n_in, in, tokens);
 #pragma unroll
         for (int t = 0; t < TOKENS; t++) {
             if (t >= tokens)
                 break;
-            const float *row = src + (size_t)t * n_in + lane * 4;
-            float4 v[N];
 #pragma unroll
             for (int j = 0; j < N; j++) {
-                float e = in[j] ? __uint_as_float(EMPTY) : 0.f;
-                v[j] = make_float4(e, e, e, e);
+                ss[t] = add_squares(ss[t], v[t][j]);
+                if (NORM)
+                    v[t][j] = times(v[t][j], weight[j]);
             }
-            bool all;
-            int tries = 0;
-#pragma unroll 1
-            do {
-                all = true;
-#pragma unroll
-                for (int j = 0; j < N; j++)
-                    if (some_empty(v[j]))
-                        load_relaxed4(v[j], row + (size_t)(first + j * SUM_WARPS) * BLOCK_COLS);
-#pragma unroll
-                for (int j = 0; j < N; j++)
-                    all = all && !some_empty(v[j]);
-                if (++tries > MAX_POLLS)
-                    __trap();
-            } while (!__all_sync(~0u, all));
-#pragma unroll
-            for (int j = 0; j < N; j++) {
-                ss[t] = add_squares(ss[t], v[j]);
-                if (norm)
-                    v[j] = times(v[j], weight[j]);
-            }
-            quantise_blocks<GROUP, N, SUM_WARPS>(x, first, k_blocks, t, tokens, lane, v);
+            quantise_blocks<GROUP, N, SUM_WARPS>(x, first, k_blocks, t, tokens, lane, v[t]);
         }
     }
+    if (NORM)
+#pragma unroll
+        for (int t = 0; t < TOKENS; t++) {
+            float s = warp_sum(ss[t]);
+            if (lane == 0)
+                room_of<TOKENS>().share[warp * TOKENS + t] = s;
+        }
+    __syncwarp();
 }
 
 /* Where the consumers are in the ring and among the slots. */
@@ -172,54 +266,63 @@ struct Place {
     uint32_t parity, count[FINISHERS];
 };
 
-template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const Room &room,
-                                                 const uint8_t *ring, const XShared &x,
-                                                 int k_blocks, int tokens, int finisher, Place &p)
+/* What the loops over weights need of the call (which they find in shared memory: each use would
+ * read it again). */
+struct Ring {
+    int stages, block_bytes, own_block; /* the last: where this warp's block lies in a stage */
+    const uint8_t *base;
+};
+
+static __device__ __forceinline__ Ring ring_of(const PersistentCall &c)
 {
-    typedef Weights<GROUP, ZERO> W;
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, bb = c.block_bytes;
-    const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
-    float acc[2][2] = { { 0, 0 }, { 0, 0 } };
-#pragma unroll 1
-    for (int k0 = 0; k0 < k_blocks; k0 += SUM_WARPS) {
-        const int stages = k_blocks - k0 > STAGE_BLOCKS ? 2 : 1, mine = warp / STAGE_BLOCKS,
-                  k = k0 + warp;
-        if (mine < stages) {
-            int at = p.at + mine;
-            uint32_t parity = p.parity;
-            if (at >= c.ring)
-                at -= c.ring, parity ^= 1;
-            bar_wait(room.full + at, parity);
-            if (k < k_blocks) {
-                const uint8_t *block =
-                    ring + ((size_t)at * 2 * STAGE_BLOCKS + warp % STAGE_BLOCKS) * bb;
-                W cur[2];
-                cur[0].load(block, lane);
-                cur[1].load(block + STAGE_BLOCKS * bb, lane);
-                uint32_t b[8];
-#pragma unroll
-                for (int i = 0; i < 8; i++)
-                    b[i] = 0;
-                if (lane < 8 * tokens) {
-                    const uint4 *q = (const uint4 *)(x.q + (size_t)k * tokens * 256 + lane * 32);
-                    uint4 u = q[0], v = q[1];
-                    b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y,
-                    b[6] = v.z, b[7] = v.w;
-                }
-                float sx = x.scale[k * tokens + token];
-                const int2 *sums = x.sums + k * (BLOCK_COLS / GROUP) * tokens + token;
-                block_dot<GROUP, ZERO>(acc[0], cur[0], b, sums, tokens, sx);
-                block_dot<GROUP, ZERO>(acc[1], cur[1], b, sums, tokens, sx);
-            }
-            __syncwarp();
-            if (lane == 0)
-                bar_arrive(room.empty + at);
+    const int warp = threadIdx.x / 32;
+    return { c.ring, c.block_bytes, warp % STAGE_BLOCKS * c.block_bytes, shared_at(c.ring_at) };
+}
+
+/* Stages of blocks k0 .. k0 + 15. */
+static __device__ __forceinline__ int stages_from(int k0, int k_blocks)
+{
+    return k_blocks - k0 > STAGE_BLOCKS ? 2 : k_blocks > k0 ? 1 : 0;
+}
+
+/* Blocks k0 .. k0 + 15 of a pair, one a warp (there: it has one); f: fragments of x of its block.
+ * Stages of the ring take eight blocks each of two tiles. */
+template <int GROUP, ZeroKind ZERO, int TOKENS>
+static __device__ __forceinline__ void meet_round(const Ring &ring, const Fragments<GROUP> &f,
+                                                  bool there, int stages, Place &p, float acc[2][2])
+{
+    Room<TOKENS> &room = room_of<TOKENS>();
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, mine = warp / STAGE_BLOCKS;
+    if (mine < stages) {
+        int at = p.at + mine;
+        uint32_t parity = p.parity;
+        if (at >= ring.stages)
+            at -= ring.stages, parity ^= 1;
+        bar_wait(room.full + at, parity);
+        if (there) {
+            const uint8_t *block =
+                ring.base + at * 2 * STAGE_BLOCKS * ring.block_bytes + ring.own_block;
+            Weights<GROUP, ZERO> cur[2];
+            cur[0].load(block, lane);
+            cur[1].load(block + STAGE_BLOCKS * ring.block_bytes, lane);
+            block_dot<GROUP, ZERO>(acc[0], cur[0], f.b, f.sums, f.scale);
+            block_dot<GROUP, ZERO>(acc[1], cur[1], f.b, f.sums, f.scale);
         }
-        p.at += stages;
-        if (p.at >= c.ring)
-            p.at -= c.ring, p.parity ^= 1;
+        __syncwarp();
+        if (lane == 0)
+            bar_arrive(room.empty + at);
     }
+    p.at += stages;
+    if (p.at >= ring.stages)
+        p.at -= ring.stages, p.parity ^= 1;
+}
+
+/* A pair's sums of this warp, for the finisher. */
+template <int TOKENS>
+static __device__ __forceinline__ void give_sums(const float acc[2][2], int finisher, Place &p)
+{
+    Room<TOKENS> &room = room_of<TOKENS>();
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const uint32_t count = finisher ? p.count[1] : p.count[0];
     const int slot = slot_of(TOKENS, finisher, count);
     bar_wait(room.taken + slot, slot_parity(TOKENS, count) ^ 1);
@@ -235,98 +338,170 @@ static __device__ __forceinline__ void meet_pair(const PersistentCall &c, const 
     p.count[0] += !finisher, p.count[1] += finisher;
 }
 
-/* This SM's attention tasks of a layer.  Slices above 0 first: slice 0 waits for them. */
-static __device__ __forceinline__ void attend_all(const PersistentCall &c, const Room &room,
-                                                  int layer, int tokens)
+/* All pairs of a phase of at most 32 blocks a row: the fragments stay in registers. */
+template <int GROUP, ZeroKind ZERO, int TOKENS>
+static __device__ __noinline__ Place meet_short(int pair, int phase, int tokens, Place p)
 {
-    const AttentionCall &a = c.attention;
-    const int hd = a.head_dim, group = a.n_heads / a.n_kv_heads, columns = tokens * group;
-    const int pos = room.run->pos,
-              used = attention_used(c.slices, div_up(pos + tokens, ATTN_CHUNK)),
-              tasks = a.n_kv_heads * used;
-    if (blockIdx.x >= tasks)
-        return;
-    const size_t plane = (size_t)room.run->context * hd;
-    for (int task = blockIdx.x + (tasks - 1 - blockIdx.x) / gridDim.x * gridDim.x; task >= 0;
-         task -= gridDim.x) {
-        AttentionTask t;
-        t.head = task % a.n_kv_heads, t.slice = task / a.n_kv_heads, t.slices = c.slices;
-        t.qkv = exchange_at(c, layer, c.exchange.qkv, tokens), t.stride = a.stride;
-        t.q_norm = room.layers[layer].q_norm, t.k_norm = room.layers[layer].k_norm;
-        t.K = room.run->kv + ((size_t)layer * 2 * a.n_kv_heads + t.head) * plane;
-        t.V = t.K + a.n_kv_heads * plane;
-        t.pos = pos, t.n = tokens;
-        float *partial = exchange_at(c, layer, c.exchange.partial, tokens) +
-                         (size_t)t.head * c.slices * columns * (hd + 2);
-        task_sync(); /* the room of x is free */
-        const float *run = hd == 64 ? attend<true, 64>(a, t, (float *)room.x)
-                                    : attend<true, 128>(a, t, (float *)room.x);
-        if (t.slice) {
-            for (int i = threadIdx.x; i < columns * (hd + 2); i += CONSUMERS)
-                publish(partial + (size_t)t.slice * columns * (hd + 2) + i, run[i]);
-        } else {
-            const int *place = room.layers[layer].place[1];
-            float *out = exchange_at(c, layer, c.exchange.attn, tokens);
-            for (int i = threadIdx.x; i < columns * hd; i += CONSUMERS) {
-                int j = i / hd, d = i % hd, n = (t.head * group + j % group) * hd + d;
-                int to = place ? __ldg(place + n) : n;
-                float y = fold_slices<true>(run, partial, columns, used, hd, j, d);
-                publish(out + (size_t)(j / group) * c.phase[1].n_in + to, y);
-            }
-        }
-        task_sync();
+    const PersistentCall &c = room_of<TOKENS>().call;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
+    const int pairs = c.phase[phase].pairs, k_blocks = c.phase[phase].k_blocks;
+    const int first = stages_from(0, k_blocks), second = stages_from(SUM_WARPS, k_blocks);
+    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
+    const Ring ring = ring_of(c);
+    Fragments<GROUP> f, g;
+    f.load(x, warp, warp < k_blocks ? tokens : 0, tokens, token, lane);
+    g.load(x, SUM_WARPS + warp, SUM_WARPS + warp < k_blocks ? tokens : 0, tokens, token, lane);
+#pragma unroll 1
+    for (int ordinal = 0; pair < pairs; pair += gridDim.x, ordinal++) {
+        float acc[2][2] = { { 0, 0 }, { 0, 0 } };
+        meet_round<GROUP, ZERO, TOKENS>(ring, f, warp < k_blocks, first, p, acc);
+        meet_round<GROUP, ZERO, TOKENS>(ring, g, SUM_WARPS + warp < k_blocks, second, p, acc);
+        give_sums<TOKENS>(acc, ordinal % FINISHERS, p);
     }
-}
-
-static __device__ __forceinline__ void prefetch(const void *p)
-{
-    asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
-}
-
-/* What this SM's attention will read of the cache, and where its result goes, is asked for while q,
- * k and v are being made. */
-static __device__ void prefetch_cache(const PersistentCall &c, const Room &room, int layer,
-                                      int tokens)
-{
-    const AttentionCall &a = c.attention;
-    const int hd = a.head_dim, pos = room.run->pos, chunks = div_up(pos + tokens, ATTN_CHUNK);
-    const int tasks = a.n_kv_heads * attention_used(c.slices, chunks);
-    const size_t plane = (size_t)room.run->context * hd;
-    for (int task = blockIdx.x; task < tasks; task += gridDim.x) {
-        const int head = task % a.n_kv_heads, slice = task / a.n_kv_heads;
-        const __half *K = room.run->kv + ((size_t)layer * 2 * a.n_kv_heads + head) * plane,
-                     *V = K + a.n_kv_heads * plane;
-        /* a warp a chunk at a time: 64 positions of K and of V are contiguous */
-        for (int i = threadIdx.x / 32; i < 2 * TILE_CHUNKS; i += SUM_WARPS) {
-            const int chunk = slice_chunk(slice, c.slices, i / 2);
-            const int bytes =
-                min((int)ATTN_CHUNK, pos - chunk * ATTN_CHUNK) * hd * (int)sizeof(__half);
-            const char *from = (const char *)((i & 1 ? V : K) + (size_t)chunk * ATTN_CHUNK * hd);
-            for (int at = threadIdx.x % 32 * 128; at < bytes; at += 32 * 128)
-                prefetch(from + at);
-        }
-        const int *place = room.layers[layer].place[1];
-        const int group = a.n_heads / a.n_kv_heads;
-        if (place && slice == 0)
-            for (int i = threadIdx.x * 8; i < group * hd; i += CONSUMERS * 8)
-                prefetch(place + head * group * hd + i);
-    }
+    return p;
 }
 
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ void consume(const PersistentCall &c, const Room &room, const uint8_t *ring,
-                               int tokens)
+static __device__ __noinline__ Place meet_long(int pair, int phase, int tokens, Place p)
 {
+    const PersistentCall &c = room_of<TOKENS>().call;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
+    const int pairs = c.phase[phase].pairs, k_blocks = c.phase[phase].k_blocks;
+    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
+    const Ring ring = ring_of(c);
+#pragma unroll 1
+    for (int ordinal = 0; pair < pairs; pair += gridDim.x, ordinal++) {
+        float acc[2][2] = { { 0, 0 }, { 0, 0 } };
+#pragma unroll 1
+        for (int k0 = 0; k0 < k_blocks; k0 += SUM_WARPS) {
+            const int k = k0 + warp;
+            Fragments<GROUP> f;
+            f.load(x, k, k < k_blocks ? tokens : 0, tokens, token, lane);
+            meet_round<GROUP, ZERO, TOKENS>(ring, f, k < k_blocks, stages_from(k0, k_blocks), p,
+                                            acc);
+        }
+        give_sums<TOKENS>(acc, ordinal % FINISHERS, p);
+    }
+    return p;
+}
+
+/* K and V out of the ring: even chunks of a slice go to the first half of the warps, odd ones to the
+ * second. */
+template <int TOKENS> struct RingRows {
+    const PersistentCall &c;
+    int at;
+    uint32_t parity;
+    int mine; /* chunks left of this pass */
+
+    __device__ __forceinline__ int stage(int kind, uint32_t &of) const
+    {
+        int s = at + kind * min(2, mine) + threadIdx.x / 32 / HALF_WARPS;
+        of = parity;
+        if (s >= c.ring)
+            s -= c.ring, of ^= 1;
+        return s;
+    }
+    __device__ __forceinline__ void begin(int chunks)
+    {
+        mine = chunks;
+    }
+    __device__ __forceinline__ const __half *take(int kind, int)
+    {
+        uint32_t of;
+        const int s = stage(kind, of);
+        bar_wait(room_of<TOKENS>().full + s, of);
+        return (const __half *)(shared_at(c.ring_at) + (size_t)s * 2 * STAGE_BLOCKS * c.block_bytes);
+    }
+    __device__ __forceinline__ void done(int kind) const
+    {
+        uint32_t of;
+        const int s = stage(kind, of);
+        __syncwarp();
+        if (threadIdx.x % 32 == 0)
+            bar_arrive(room_of<TOKENS>().empty + s);
+    }
+    __device__ __forceinline__ void next(int chunks)
+    {
+        at += 2 * chunks, mine -= chunks;
+        if (at >= c.ring)
+            at -= c.ring, parity ^= 1;
+    }
+};
+
+/* This SM's attention tasks of a layer.  Slices above 0 first: slice 0 waits for them.  `place` in
+ * the ring is twice the stage plus the parity.  Not inlined: it would take the registers of the
+ * loops over weights. */
+template <int HD, int COLUMNS, int ROOM_TOKENS>
+static __device__ __noinline__ int attend_all(int place_in, int layer, int tokens)
+{
+    const Room<ROOM_TOKENS> &room = room_of<ROOM_TOKENS>();
+    const PersistentCall &c = room.call;
+    const AttentionCall &a = c.attention;
+    RingRows<ROOM_TOKENS> rows = { c, place_in / 2, (uint32_t)place_in & 1, 0 };
+    const int group = a.n_heads / a.n_kv_heads, columns = tokens * group;
+    const int pos = room.run.pos, chunks = div_up(pos + tokens, ATTN_CHUNK),
+              used = attention_used(c.slices, chunks);
+    const size_t plane = (size_t)room.run.context * HD;
+#pragma unroll 1
+    for (int task = last_task(a, c.slices, chunks); task >= 0; task -= gridDim.x) {
+        AttentionTask t;
+        t.head = task % a.n_kv_heads, t.slice = task / a.n_kv_heads, t.slices = c.slices;
+        t.qkv = exchange_at(c, layer, c.exchange.qkv, tokens), t.stride = a.stride;
+        t.q_norm = layer_of<ROOM_TOKENS>(c, layer).q_norm, t.k_norm = layer_of<ROOM_TOKENS>(c, layer).k_norm;
+        t.K = room.run.kv + ((size_t)layer * 2 * a.n_kv_heads + t.head) * plane;
+        t.V = t.K + a.n_kv_heads * plane;
+        t.pos = pos, t.n = tokens;
+        float *partial = exchange_at(c, layer, c.exchange.partial, tokens) +
+                         (size_t)t.head * c.slices * columns * (HD + 2);
+        const int *place = layer_of<ROOM_TOKENS>(c, layer).place[1];
+        float *out = exchange_at(c, layer, c.exchange.attn, tokens);
+        task_sync(); /* the room of x is free */
+        attend<true, HD, COLUMNS>(a, t, (float *)shared_at(c.x_at), rows,
+                                  [&](int j, int d, float m, float l, float y) {
+            if (t.slice) {
+                float *to = partial + ((size_t)t.slice * columns + j) * (HD + 2);
+                if (d == 0)
+                    publish(to, m), publish(to + 1, l);
+                publish(to + 2 + d, y);
+                return;
+            }
+            const int n = (t.head * group + j % group) * HD + d, to = place ? __ldg(place + n) : n;
+            publish(out + (size_t)(j / group) * c.phase[1].n_in + to,
+                    fold_slices<true>(m, l, y, partial, columns, 1, used, HD, j, d));
+        });
+        task_sync();
+    }
+    return 2 * rows.at + (int)rows.parity;
+}
+
+template <int GROUP, ZeroKind ZERO, int TOKENS>
+static __device__ void consume(const PersistentCall &c, int tokens)
+{
+    Room<TOKENS> &room = room_of<TOKENS>();
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     Place p = { 0, 0, { 0, 0 } };
     int dealt = 0;
+    const bool attends =
+        last_task(c.attention, c.slices, div_up(room.run.pos + tokens, ATTN_CHUNK)) >= 0;
 #pragma unroll 1
     for (int step = 0; step < 4 * c.n_layers; step++) {
         const int l = step / 4, ph = step % 4, kb = c.phase[ph].k_blocks, n_in = c.phase[ph].n_in;
         if (warp == 0 && lane == 0)
-            *room.waiting = 1;
-        if (ph == 1)
-            attend_all(c, room, l, tokens);
+            room.waiting = 1;
+        if (ph == 1 && attends) {
+            const bool one = tokens == 1 && c.attention.n_heads == c.attention.n_kv_heads,
+                       small = c.attention.head_dim == 64;
+            int now = 2 * p.at + (int)p.parity;
+            if (TOKENS == 1 && one)
+                now = small ? attend_all<64, 1, TOKENS>(now, l, tokens)
+                            : attend_all<128, 1, TOKENS>(now, l, tokens);
+            else
+                now = small ? attend_all<64, FOLD, TOKENS>(now, l, tokens)
+                            : attend_all<128, FOLD, TOKENS>(now, l, tokens);
+            p.at = now / 2, p.parity = now & 1;
+        }
         int pair = first_pair(c, ph, dealt);
         if (pair >= c.phase[ph].pairs)
             continue;
@@ -336,31 +511,24 @@ static __device__ void consume(const PersistentCall &c, const Room &room, const 
                                                  : ph == 2 ? c.exchange.x_ffn
                                                            : c.exchange.h,
                                                  tokens);
-        const float *norm = ph % 2 ? NULL : room.layers[l].norm[ph / 2];
-        /* one layout for all phases: a fast warp writes its blocks while another one still reads
-         * those of the phase before */
-        XShared x = x_shared(room.x, c.most_blocks, GROUP, tokens);
+        const float *norm = ph % 2 ? NULL : layer_of<TOKENS>(c, l).norm[ph / 2];
         /* measured: one token of a short conversation is faster without */
-        const bool calm = ph == 1 && (TOKENS > 1 || room.run->pos >= 1024);
-        float ss[TOKENS];
-        if (kb <= 2 * SUM_WARPS)
-            take_x<GROUP, TOKENS, 2>(x, src, n_in, kb, norm, tokens, calm, ss);
+        const bool calm = ph == 1 && (TOKENS > 1 || room.run.pos >= 1024);
+        const bool is_short = kb <= 2 * SUM_WARPS;
+        /* one layout of x for all phases: a fast warp writes its blocks while another one still
+         * reads those of the phase before */
+        if (is_short && norm)
+            take_x<GROUP, TOKENS, 2, true>(src, n_in, kb, norm, tokens, calm);
+        else if (is_short)
+            take_x<GROUP, TOKENS, 2, false>(src, n_in, kb, norm, tokens, calm);
+        else if (norm)
+            take_x<GROUP, TOKENS, TOKENS == 1 ? 3 : 2, true>(src, n_in, kb, norm, tokens, calm);
         else
-            take_x<GROUP, TOKENS, 6>(x, src, n_in, kb, norm, tokens, calm, ss);
+            take_x<GROUP, TOKENS, TOKENS == 1 ? 6 : 3, false>(src, n_in, kb, norm, tokens, calm);
         if (warp == 0 && lane == 0)
-            *room.waiting = 0;
-        if (norm)
-#pragma unroll
-            for (int t = 0; t < TOKENS; t++) {
-                float s = warp_sum(ss[t]);
-                if (lane == 0)
-                    room.share[warp * TOKENS + t] = s;
-            }
-        __syncwarp();
-        if (ph == 0)
-            prefetch_cache(c, room, l, tokens);
-        for (int ordinal = 0; pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++)
-            meet_pair<GROUP, ZERO, TOKENS>(c, room, ring, x, kb, tokens, ordinal % FINISHERS, p);
+            room.waiting = 0;
+        p = is_short ? meet_short<GROUP, ZERO, TOKENS>(pair, ph, tokens, p)
+                     : meet_long<GROUP, ZERO, TOKENS>(pair, ph, tokens, p);
     }
 }
 #endif
@@ -370,34 +538,37 @@ static __global__ void __launch_bounds__(THREADS, 1)
     k_persistent(const __grid_constant__ PersistentCall c, int tokens)
 {
 #if __CUDA_ARCH__ >= 900
-    extern __shared__ __align__(128) uint8_t ring[];
-    const int held_pairs = div_up(c.phase[1].pairs, gridDim.x), warp = threadIdx.x / 32,
-              lane = threadIdx.x % 32;
-    const Room room = room_of(ring, c, TOKENS, held_pairs);
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    Room<TOKENS> &room = room_of<TOKENS>();
     if (threadIdx.x == 0) {
+#pragma unroll 1
         for (int i = 0; i < c.ring; i++) {
-            bar_init(room.full + i, 1);
+            bar_init(room.full + i, PRODUCERS);
             bar_init(room.empty + i, STAGE_BLOCKS);
         }
+#pragma unroll 1
         for (int i = 0; i < MAX_SLOTS; i++) {
             bar_init(room.done + i, SUM_WARPS);
             bar_init(room.taken + i, 1);
         }
-        *room.waiting = 0;
-        *room.run = *c.run;
+        room.waiting = 0;
+        room.run = *c.run;
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }
+    static_assert(sizeof(PersistentCall) % 8 == 0 && sizeof(PersistentLayer) % 8 == 0, "words");
+    for (int i = threadIdx.x; i < (int)sizeof(PersistentCall) / 8; i += THREADS)
+        ((uint64_t *)&room.call)[i] = ((const uint64_t *)&c)[i];
     for (int i = threadIdx.x; i < c.n_layers * (int)(sizeof(PersistentLayer) / 8); i += THREADS)
-        ((uint64_t *)room.layers)[i] = ((const uint64_t *)c.layers)[i];
+        ((uint64_t *)&layer_of<TOKENS>(c, 0))[i] = ((const uint64_t *)c.layers)[i];
     __syncthreads();
     if (TOKENS == 1)
         tokens = 1;
     if (warp < SUM_WARPS)
-        consume<GROUP, ZERO, TOKENS>(c, room, ring, tokens);
+        consume<GROUP, ZERO, TOKENS>(c, tokens);
     else if (warp < SUM_WARPS + FINISHERS)
-        finish<TOKENS>(c, room, warp - SUM_WARPS, tokens);
-    else if (lane < 2)
-        produce(c, room, ring, lane);
+        finish<TOKENS>(c, warp - SUM_WARPS, tokens);
+    else if (lane == 0)
+        produce<TOKENS>(c, tokens, warp - SUM_WARPS - FINISHERS);
 #endif
 }
 
@@ -437,16 +608,17 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
     const int room_for = tokens > 1 ? DECODE_TOKENS : 1,
               stage = 2 * STAGE_BLOCKS * call->block_bytes;
     const AttentionCall *a = &call->attention;
-    size_t x = task_floats(tokens * (a->n_heads / a->n_kv_heads), a->head_dim) * sizeof(float);
+    size_t x = task_floats(tokens * (a->n_heads / a->n_kv_heads), tokens, a->head_dim) * sizeof(float);
     call->most_blocks = 0;
     for (int ph = 0; ph < 4; ph++)
         call->most_blocks = call->phase[ph].k_blocks > call->most_blocks ? call->phase[ph].k_blocks
                                                                          : call->most_blocks;
     size_t of_x = x_shared_bytes(call->most_blocks, call->group, tokens);
     x = of_x > x ? of_x : x;
-    call->x_bytes = (int)((x + 127) / 128 * 128);
-    size_t fixed =
-        call->x_bytes + room_bytes(room_for, div_up(call->phase[1].pairs, n_sms), call->n_layers);
+    x = (x + 127) / 128 * 128;
+    call->x_at = (int)room_bytes(room_for, div_up(call->phase[1].pairs, n_sms), call->n_layers);
+    call->ring_at = call->x_at + (int)x;
+    size_t fixed = (size_t)call->ring_at;
     if (fixed + 4 * stage > (size_t)shared_limit)
         return 0;
     int ring = (int)((shared_limit - fixed) / stage);

@@ -46,7 +46,7 @@ typedef struct {
     int ring, low,
         high;        /* stages: in all; asked for at once while an exchange waits, and otherwise */
     int most_blocks; /* k_blocks of the longest phase */
-    int x_bytes;     /* of shared memory: x, or what attention needs */
+    int x_at, ring_at; /* in shared memory: x, or what attention needs; the ring */
 } PersistentCall;
 
 /* Shared memory for `tokens`; fills the call's sizes.  0: it does not fit. */

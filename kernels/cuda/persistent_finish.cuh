@@ -14,8 +14,7 @@ struct Finish {
 
 /* Publishes row `lane` of a pair whose sums are in y. */
 template <int TOKENS>
-static __device__ void finish_pair(const PersistentCall &c, const Room &room, const Finish &f,
-                                   int pair, float *held, const float y[TOKENS], float bias, int n,
+static __device__ void finish_pair(const PersistentCall &c, const Finish &f, int pair, float *held, const float y[TOKENS], float bias, int n,
                                    bool in, int place)
 {
     const int lane = threadIdx.x % 32, ph = f.phase;
@@ -55,8 +54,9 @@ static __device__ void finish_pair(const PersistentCall &c, const Room &room, co
 }
 
 template <int TOKENS>
-static __device__ void read_scales(const PersistentCall &c, const Room &room, Finish &f)
+static __device__ void read_scales(const PersistentCall &c, Finish &f)
 {
+    const Room<TOKENS> &room = room_of<TOKENS>();
 #pragma unroll
     for (int t = 0; t < TOKENS; t++) {
         if (t >= f.tokens)
@@ -72,8 +72,9 @@ static __device__ void read_scales(const PersistentCall &c, const Room &room, Fi
 }
 
 template <int TOKENS>
-static __device__ void finish(const PersistentCall &c, const Room &room, int me, int tokens)
+static __device__ void finish(const PersistentCall &c, int me, int tokens)
 {
+    Room<TOKENS> &room = room_of<TOKENS>();
     const int lane = threadIdx.x % 32;
     int dealt = 0;
     uint32_t count = 0;
@@ -82,20 +83,19 @@ static __device__ void finish(const PersistentCall &c, const Room &room, int me,
     for (f.layer = 0; f.layer < c.n_layers; f.layer++)
         for (f.phase = 0; f.phase < 4; f.phase++) {
             const int ph = f.phase;
-            const PersistentLayer &layer = room.layers[f.layer];
+            const PersistentLayer &layer = layer_of<TOKENS>(c, f.layer);
             const int next = f.layer + 1 < c.n_layers ? f.layer + 1 : f.layer;
             const int *places = ph == 0   ? NULL
                                 : ph == 1 ? layer.place[2]
                                 : ph == 2 ? layer.place[3]
-                                          : room.layers[next].place[0];
+                                          : layer_of<TOKENS>(c, next).place[0];
             int ordinal = 0;
             bool fresh = true;
             const int start = first_pair(c, ph, dealt), rows = ph == 2 ? TILE_ROWS : 32,
                       most = c.phase[ph == 2 ? 3 : 0].n_in - 1;
             for (int pair = start; places && pair < c.phase[ph].pairs;
                  pair += gridDim.x) /* all at once: they are cold */
-                asm volatile(
-                    "prefetch.global.L2 [%0];" ::"l"(places + min(pair * rows + lane, most)));
+                prefetch_l2(places + min(pair * rows + lane, most));
             for (int pair = start; pair < c.phase[ph].pairs; pair += gridDim.x, ordinal++) {
                 if (ordinal % FINISHERS != me)
                     continue;
@@ -114,7 +114,7 @@ static __device__ void finish(const PersistentCall &c, const Room &room, int me,
                 bar_wait(room.done + slot, slot_parity(TOKENS, count));
                 count++;
                 if (fresh && ph % 2 == 0)
-                    read_scales<TOKENS>(c, room, f);
+                    read_scales<TOKENS>(c, f);
                 if (fresh && ph % 2)
 #pragma unroll
                     for (int t = 0; t < TOKENS; t++)
@@ -134,7 +134,7 @@ static __device__ void finish(const PersistentCall &c, const Room &room, int me,
                 __syncwarp();
                 if (lane == 0)
                     bar_arrive(room.taken + slot);
-                finish_pair<TOKENS>(c, room, f, pair, room.held + ordinal * 32 * TOKENS, y, bias, n,
+                finish_pair<TOKENS>(c, f, pair, held_of<TOKENS>(c) + ordinal * 32 * TOKENS, y, bias, n,
                                     in, place);
             }
         }

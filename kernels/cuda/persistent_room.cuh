@@ -9,7 +9,8 @@
 enum {
     FINISHERS = 2,
     CONSUMERS = SUM_WARPS * 32,
-    THREADS = (SUM_WARPS + FINISHERS + 1) * 32,
+    PRODUCERS = 2, /* one for each tile of a pair */
+    THREADS = (SUM_WARPS + FINISHERS + PRODUCERS) * 32,
     STAGE_BLOCKS = 8, /* of each of two tiles: a stage of the ring */
     MAX_RING = 16,
     MAX_SLOTS = 4
@@ -34,44 +35,50 @@ static __device__ __forceinline__ uint32_t slot_parity(int tokens, uint32_t coun
 
 static_assert((int)CONSUMERS == (int)ATTN_THREADS, "attention runs on the consumers");
 
-/* Shared memory behind the ring. */
-struct Room {
-    uint8_t *x;
-    float *red;   /* [slots][16 sums][32 rows][tokens] */
-    float *share; /* [16][tokens]: sums of squares */
-    float *held;  /* [pairs of o here][32][tokens]: the residual stream of this SM's rows */
-    PersistentLayer *layers;
-    uint64_t *full, *empty, *done, *taken;
-    volatile int *waiting;
-    RunState *run; /* a copy */
+/* The first part of shared memory, at places known to the compiler (a pointer to each would cost the
+ * loops their registers).  Behind it lie the layers, the residual stream of this SM's rows
+ * ([pairs of o here][32][tokens]), x (which attention uses too), and the ring. */
+template <int TOKENS> struct __align__(128) Room {
+    PersistentCall call; /* copies: functions that are not inlined find the call here */
+    RunState run;
+    uint64_t full[MAX_RING], empty[MAX_RING], done[MAX_SLOTS], taken[MAX_SLOTS];
+    volatile int waiting;
+    float share[SUM_WARPS * TOKENS]; /* sums of squares */
+    float red[slots_of(TOKENS) * SUM_WARPS * 32 * TOKENS]; /* [slot][sum][row][token] */
 };
-
-static __host__ __device__ inline size_t room_floats(int tokens, int held_pairs)
-{
-    return (size_t)tokens * (slots_of(tokens) * SUM_WARPS * 32 + SUM_WARPS + held_pairs * 32);
-}
 
 static __host__ __device__ inline size_t room_bytes(int tokens, int held_pairs, int n_layers)
 {
-    return room_floats(tokens, held_pairs) * sizeof(float) + n_layers * sizeof(PersistentLayer) +
-           (2 * MAX_RING + 2 * MAX_SLOTS) * sizeof(uint64_t) + 16 + sizeof(RunState);
+    size_t n = (tokens > 1 ? sizeof(Room<DECODE_TOKENS>) : sizeof(Room<1>)) +
+               n_layers * sizeof(PersistentLayer) +
+               (size_t)held_pairs * 32 * tokens * sizeof(float);
+    return (n + 127) / 128 * 128;
 }
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
 
-static __device__ Room room_of(uint8_t *raw, const PersistentCall &c, int tokens, int held_pairs)
+template <int TOKENS> static __device__ __forceinline__ Room<TOKENS> &room_of(void)
 {
-    Room r;
-    r.x = raw + (size_t)c.ring * 2 * STAGE_BLOCKS * c.block_bytes;
-    r.red = (float *)(r.x + c.x_bytes);
-    r.share = r.red + slots_of(tokens) * SUM_WARPS * 32 * tokens;
-    r.held = r.share + SUM_WARPS * tokens;
-    r.layers = (PersistentLayer *)(r.red + room_floats(tokens, held_pairs));
-    r.full = (uint64_t *)(r.layers + c.n_layers);
-    r.empty = r.full + MAX_RING, r.done = r.empty + MAX_RING, r.taken = r.done + MAX_SLOTS;
-    r.waiting = (volatile int *)(r.taken + MAX_SLOTS);
-    r.run = (RunState *)(r.taken + MAX_SLOTS + 2);
-    return r;
+    extern __shared__ __align__(128) uint8_t raw[];
+    return *(Room<TOKENS> *)raw;
+}
+
+template <int TOKENS>
+static __device__ __forceinline__ PersistentLayer &layer_of(const PersistentCall &c, int layer)
+{
+    return ((PersistentLayer *)(&room_of<TOKENS>() + 1))[layer];
+}
+
+template <int TOKENS> static __device__ __forceinline__ float *held_of(const PersistentCall &c)
+{
+    return (float *)&layer_of<TOKENS>(c, c.n_layers);
+}
+
+/* x_at, ring_at: of a call. */
+static __device__ __forceinline__ uint8_t *shared_at(int offset)
+{
+    extern __shared__ __align__(128) uint8_t raw[];
+    return raw + offset;
 }
 
 static __device__ __forceinline__ uint32_t shared_address(const void *p)
@@ -88,6 +95,14 @@ static __device__ __forceinline__ void bar_init(uint64_t *bar, int count)
 static __device__ __forceinline__ void bar_arrive(uint64_t *bar)
 {
     asm volatile("mbarrier.arrive.shared::cta.b64 _,[%0];" ::"r"(shared_address(bar)) : "memory");
+}
+
+/* Arrives, and lets the barrier wait for bytes that a copy brings. */
+static __device__ __forceinline__ void bar_expect(uint64_t *bar, uint32_t bytes)
+{
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _,[%0],%1;" ::"r"(shared_address(bar)),
+                 "r"(bytes)
+                 : "memory");
 }
 
 static __device__ __forceinline__ void bar_wait(uint64_t *bar, uint32_t parity)
@@ -135,6 +150,13 @@ static __device__ __forceinline__ int matrix_of(const PersistentCall &c, int pha
         return part;
     }
     return phase == 1 ? 3 : phase == 2 ? 4 : 6;
+}
+
+/* This SM's attention tasks are this one, and every gridDim.x-th below.  Negative: none. */
+static __device__ __forceinline__ int last_task(const AttentionCall &a, int slices, int chunks)
+{
+    const int tasks = a.n_kv_heads * attention_used(slices, chunks), sm = blockIdx.x;
+    return sm >= tasks ? -1 : sm + (tasks - 1 - sm) / (int)gridDim.x * (int)gridDim.x;
 }
 
 static __device__ __forceinline__ float *exchange_at(const PersistentCall &c, int layer, int kind,

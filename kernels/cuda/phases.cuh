@@ -46,9 +46,9 @@ static __device__ __forceinline__ void prefetch_columns(const float *norm, const
 {
     for (int i = threadIdx.x * 32; i < k_blocks * BLOCK_COLS; i += LINEAR_THREADS * 32) {
         if (perm)
-            asm volatile("prefetch.global.L2 [%0];" ::"l"(perm + i));
+            prefetch_l2(perm + i);
         if (norm && i < n_in)
-            asm volatile("prefetch.global.L2 [%0];" ::"l"(norm + i));
+            prefetch_l2(norm + i);
     }
 }
 
@@ -282,19 +282,42 @@ static __device__ __forceinline__ void add_group(float acc[2], const Weights<GRO
     }
 }
 
+/* A lane's part of 128 columns of x, for the tokens of an mma. */
+template <int GROUP> struct Fragments {
+    static const int GROUPS = BLOCK_COLS / GROUP;
+    uint32_t b[8];
+    int2 sums[GROUPS];
+    float scale;
+
+    /* token: whose sums this lane holds; wanted: tokens, or 0 for nothing but zeros */
+    __device__ __forceinline__ void load(const XShared &x, int k, int wanted, int tokens, int token,
+                                         int lane)
+    {
+        uint4 u = make_uint4(0, 0, 0, 0), v = u;
+        if (lane < 8 * wanted) {
+            const uint4 *q = (const uint4 *)(x.q + (size_t)k * tokens * 256 + lane * 32);
+            u = q[0], v = q[1];
+        }
+        b[0] = u.x, b[1] = u.y, b[2] = u.z, b[3] = u.w, b[4] = v.x, b[5] = v.y, b[6] = v.z,
+        b[7] = v.w;
+        scale = wanted ? x.scale[(size_t)k * tokens + token] : 0.f;
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++)
+            sums[g] = wanted ? x.sums[((size_t)k * GROUPS + g) * tokens + token] : make_int2(0, 0);
+    }
+};
+
 /* 16 rows x 128 columns against the tokens whose fragments are in b. */
 template <int GROUP, ZeroKind ZERO>
 static __device__ __forceinline__ void block_dot(float acc[2], const Weights<GROUP, ZERO> &w,
-                                                 const uint32_t b[8], const int2 *sums, int tokens,
-                                                 float sx)
+                                                 const uint32_t b[8],
+                                                 const int2 s[BLOCK_COLS / GROUP], float sx)
 {
     const int GROUPS = BLOCK_COLS / GROUP;
     const uint32_t LOW = 0x0f0f0f0f, HIGH = 0xf0f0f0f0;
-    int2 s[GROUPS];
     int start[GROUPS][4]; /* - zero * sum of x */
 #pragma unroll
     for (int g = 0; g < GROUPS; g++) {
-        s[g] = sums[g * tokens];
         int z0 = 8, z1 = 8;
         if (ZERO == ZERO_BYTE)
             z0 = w.zero[g] & 255, z1 = w.zero[g] >> 8;
