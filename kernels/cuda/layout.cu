@@ -16,6 +16,7 @@ typedef struct {
     QuantPacking packing;
     DType block_type;           /* GGUF */
     const int *perm, *group_of; /* [k_blocks * 128] source column or -1; source group */
+    const int *rows;            /* [n_out] source row; NULL: as they lie */
 } Source;
 
 static __device__ float source_float(const uint8_t *p, size_t i, DType type)
@@ -88,6 +89,8 @@ static __global__ void k_repack(Source s, uint8_t *out, int k_blocks, int block_
         int row = i % TILE_ROWS, col = i / TILE_ROWS, n = tile * TILE_ROWS + row,
             at = kb * BLOCK_COLS + col;
         int k = s.perm ? s.perm[at] : at < s.n_in ? at : -1;
+        if (s.rows && n < s.n_out)
+            n = s.rows[n];
         int q = n < s.n_out && k >= 0 ? source_nibble(s, n, k) : 8;
         int byte, shift;
         q4_place(row, col, &byte, &shift);
@@ -100,6 +103,8 @@ static __global__ void k_repack(Source s, uint8_t *out, int k_blocks, int block_
         int g = i / TILE_ROWS, row = i % TILE_ROWS, n = tile * TILE_ROWS + row;
         int at = kb * BLOCK_COLS + g * s.group, slot = g * TILE_ROWS + row % 8 * 2 + (row >= 8);
         int from = s.group_of[at], zero = 8;
+        if (s.rows && n < s.n_out)
+            n = s.rows[n];
         float minimum = 0, scale = 0;
         if (n < s.n_out && from >= 0)
             scale = source_scale(s, n, from, &zero, &minimum);
@@ -112,11 +117,12 @@ static __global__ void k_repack(Source s, uint8_t *out, int k_blocks, int block_
     }
 }
 
-static __global__ void k_to_float(const uint8_t *src, float *dst, size_t n, DType type)
+static __global__ void k_to_float(const uint8_t *src, float *dst, size_t n, DType type,
+                                  const int *order)
 {
     for (size_t i = blockIdx.x * (size_t)blockDim.x + threadIdx.x; i < n;
          i += (size_t)gridDim.x * blockDim.x)
-        dst[i] = source_float(src, i, type);
+        dst[i] = source_float(src, order ? order[i] : i, type);
 }
 
 /* Q8_0 to int8 rows and scales; rows padded to `ld`. */
@@ -194,7 +200,8 @@ static size_t tensor_bytes(const Tensor *t)
     return (size_t)t->rows * (size_t)(t->cols / info->block) * (size_t)info->block_bytes;
 }
 
-cudaError_t layout_float(Layout *l, const Tensor *in, const float **out)
+/* order: on the device, or NULL */
+static cudaError_t layout_floats(Layout *l, const Tensor *in, const int *order, const float **out)
 {
     *out = NULL;
     if (!in->data)
@@ -213,9 +220,14 @@ cudaError_t layout_float(Layout *l, const Tensor *in, const float **out)
     if (e != cudaSuccess)
         return e;
     k_to_float<<<div_up((long)n, 256) < 1024 ? div_up((long)n, 256) : 1024, 256, 0, l->stream>>>(
-        (const uint8_t *)raw, (float *)dst, n, in->dtype);
+        (const uint8_t *)raw, (float *)dst, n, in->dtype, order);
     *out = (const float *)dst;
     return cudaGetLastError();
+}
+
+cudaError_t layout_float(Layout *l, const Tensor *in, const float **out)
+{
+    return layout_floats(l, in, NULL, out);
 }
 
 /* ---- order of columns ---- */
@@ -316,10 +328,28 @@ static cudaError_t repack(Layout *l, Source *s, const int *perm, const int *grou
     return cudaGetLastError();
 }
 
-static cudaError_t layout_packed(Layout *l, const Linear *in, DevLinear *out)
+int *layout_order(const Linear *in)
+{
+    if (in->quant.packing == PACK_NONE || !in->quant.g_idx)
+        return NULL;
+    const int n = (int)in->n_in, group = block_group(in->quant.group_size, n);
+    if (!group)
+        return NULL;
+    int *perm, *group_of, padded = order_columns(&in->quant, n, group, &perm, &group_of);
+    free(group_of);
+    for (int i = 0; perm && i < n; i++)
+        if (padded < n || perm[i] < 0) {
+            free(perm);
+            return NULL;
+        }
+    return perm;
+}
+
+static cudaError_t layout_packed(Layout *l, const Linear *in, const int *rows, DevLinear *out)
 {
     const QuantSource *q = &in->quant;
     Source s = {};
+    s.rows = rows;
     s.n_out = (int)in->n_out, s.n_in = (int)in->n_in, s.packing = q->packing,
     s.scale_type = q->scale_type;
     s.zero_add = q->zero_rule == ZERO_STORED_PLUS_ONE;
@@ -420,15 +450,22 @@ static cudaError_t layout_dense(Layout *l, const Linear *in, DevLinear *out)
     return e;
 }
 
-cudaError_t layout_linear(Layout *l, const Linear *in, DevLinear *out)
+cudaError_t layout_linear(Layout *l, const Linear *in, const int *rows, DevLinear *out)
 {
+    const int *order = NULL; /* rows on the device */
     memset(out, 0, sizeof *out);
     out->n_out = (int)in->n_out, out->n_in = (int)in->n_in;
-    cudaError_t e = layout_float(l, &in->bias, &out->bias);
+    cudaError_t e = rows ? upload_ints(l, rows, out->n_out, &order) : cudaSuccess;
+    if (e == cudaSuccess)
+        e = layout_floats(l, &in->bias, order, &out->bias);
     if (e != cudaSuccess)
         return e;
     if (in->quant.packing != PACK_NONE)
-        return layout_packed(l, in, out);
+        return layout_packed(l, in, order, out);
+    if (rows) {
+        l->why = "rows out of order in a matrix that is not packed";
+        return cudaErrorNotSupported;
+    }
     if (in->dense.dtype == DTYPE_Q4_0 || in->dense.dtype == DTYPE_Q4_1)
         return layout_gguf4(l, in, out);
     return layout_dense(l, in, out);

@@ -28,9 +28,12 @@ typedef struct {
     const char *why; /* set with cudaErrorNotSupported */
 } Layout;
 
-/* Describes and repacks one matrix.  cudaErrorNotSupported: layout->why says what the backend
- * lacks. */
-cudaError_t layout_linear(Layout *layout, const Linear *in, DevLinear *out);
+/* Describes and repacks one matrix.  rows: which of its rows comes n-th ([n_out], of the host; NULL:
+ * as they lie).  cudaErrorNotSupported: layout->why says what the backend lacks. */
+cudaError_t layout_linear(Layout *layout, const Linear *in, const int *rows, DevLinear *out);
+/* The order in which layout_linear takes the columns of a 4-bit matrix ([n_in], to be freed); NULL
+ * where it is as they lie, or has holes. */
+int *layout_order(const Linear *in);
 /* A vector or matrix as float. */
 cudaError_t layout_float(Layout *layout, const Tensor *in, const float **out);
 void layout_release(Layout *layout);

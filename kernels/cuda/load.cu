@@ -44,11 +44,11 @@ static bool cancelled(const Loading *l)
     return l->call && l->call->cancel && l->call->cancel->load();
 }
 
-static KStatus load_linear(Loading *l, const Linear *in, DevLinear *out)
+static KStatus load_linear(Loading *l, const Linear *in, const int *rows, DevLinear *out)
 {
     if (cancelled(l))
         return KS_CANCELLED;
-    cudaError_t e = layout_linear(&l->layout, in, out);
+    cudaError_t e = layout_linear(&l->layout, in, rows, out);
     if (e == cudaErrorNotSupported) {
         char text[160];
         snprintf(text, sizeof text, "%.80s: %.70s", in->name ? in->name : "?", l->layout.why);
@@ -70,12 +70,18 @@ static KStatus load_layer(Loading *l, const LayerWeights *in, DevLayer *out)
     }
     const Linear *from[7] = { &in->q, &in->k, &in->v, &in->o, &in->gate, &in->up, &in->down };
     DevLinear *to[7] = { &out->q, &out->k, &out->v, &out->o, &out->gate, &out->up, &out->down };
-    for (int i = 0; i < 7; i++) {
-        KStatus s = load_linear(l, from[i], to[i]);
-        if (s != KS_OK)
-            return s;
-    }
-    return KS_OK;
+    /* act-order of down: gate and up make its input in that order, so nothing is left to do */
+    int *order = in->gate.quant.packing != PACK_NONE && in->up.quant.packing != PACK_NONE &&
+                         in->gate.n_out == in->down.n_in && in->up.n_out == in->down.n_in
+                     ? layout_order(&in->down)
+                     : NULL;
+    KStatus s = KS_OK;
+    for (int i = 0; s == KS_OK && i < 7; i++)
+        s = load_linear(l, from[i], i == 4 || i == 5 ? order : NULL, to[i]);
+    if (order)
+        out->down.perm = NULL;
+    free(order);
+    return s;
 }
 
 /* q, k, v and gate, up see one input, so in real files their act-order is one: equal orders become
@@ -105,7 +111,7 @@ static KStatus load_weights_all(Loading *l, const ModelWeights *w)
     embedding.name = "embedding";
     embedding.n_out = w->embedding.rows, embedding.n_in = w->embedding.cols,
     embedding.dense = w->embedding;
-    KStatus s = load_linear(l, &embedding, &m->embedding);
+    KStatus s = load_linear(l, &embedding, NULL, &m->embedding);
     if (s != KS_OK)
         return s;
     bool tied = w->head.quant.packing == PACK_NONE && w->head.dense.data == w->embedding.data;
@@ -113,7 +119,7 @@ static KStatus load_weights_all(Loading *l, const ModelWeights *w)
         m->head = m->embedding;
         s = cuda_status(l->b, layout_float(&l->layout, &w->head.bias, &m->head.bias), "head bias");
     } else {
-        s = load_linear(l, &w->head, &m->head);
+        s = load_linear(l, &w->head, NULL, &m->head);
     }
     if (s == KS_OK)
         s = cuda_status(l->b, layout_float(&l->layout, &w->output_norm, &m->output_norm),
