@@ -113,8 +113,10 @@ static cudaError_t fill_layer(CudaLoaded *m, const DevLayer *l, PersistentLayer 
     const DevLinear *input[4] = { &l->q, &l->o, &l->gate, &l->down };
     for (int i = 0; i < 7; i++)
         out->blocks[i] = w[i]->blocks, out->bias[i] = w[i]->bias;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         TRY(place_inputs(m, input[i], &out->place[i], possible));
+        out->value[i] = input[i]->perm;
+    }
     out->q_norm = l->q_norm, out->k_norm = l->k_norm;
     TRY(sort_norm(m, &l->q, l->attn_norm, &out->norm[0]));
     return sort_norm(m, &l->gate, l->ffn_norm, &out->norm[1]);
@@ -140,6 +142,16 @@ static cudaError_t fill_call(CudaLoaded *m, PersistentCall *c)
     c->phase[3] = (PersistentPhase){ l->down.tiles / 2, l->down.k_blocks, s->intermediate };
     for (int i = 0; i < 7; i++)
         c->n_out[i] = w[i]->n_out;
+    for (int i = 0; i < s->n_layers; i++) {
+        const DevLinear *in[4] = { &m->layers[i].q, &m->layers[i].o, &m->layers[i].gate,
+                                   &m->layers[i].down };
+        for (int j = 0; j < 4; j++)
+            if (in[j]->perm) {
+                c->line_floats = in[j]->n_in > c->line_floats ? in[j]->n_in : c->line_floats;
+                c->line_blocks =
+                    in[j]->k_blocks > c->line_blocks ? in[j]->k_blocks : c->line_blocks;
+            }
+    }
     c->slices = attention_slices(s->n_kv_heads);
     c->eps = s->rms_eps;
     c->attention = forward_attention(m, 0, 1);

@@ -158,22 +158,14 @@ static __device__ __forceinline__ void await(const float *p)
     __trap();
 }
 
-/* Which polls go first when x is awaited: those of all lanes; of a few, one for each SM that a line
- * comes from; of one lane.  The others follow when these have been answered, since polls of all
- * crowd out what they wait for. */
-enum { POLL_ALL, POLL_FEW, POLL_ONE };
-#ifndef POLL_X
-#define POLL_X POLL_ALL
-#endif
-
 /* Polls TOKENS rows of this warp's blocks first, first + 16, ...  in: whether a lane's columns are
  * there at all. */
 template <int TOKENS, int N>
 static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float *row, int n_in,
-                                               const bool in[N], int tokens)
+                                               const bool in[N], int tokens, int poll)
 {
     const int lane = threadIdx.x % 32;
-    bool wide = POLL_X != POLL_FEW || lane % 8 == 7, all;
+    bool wide = poll != POLL_FEW || lane % 8 == 7, all;
     int tries = 0;
 #pragma unroll
     for (int t = 0; t < TOKENS; t++)
@@ -200,11 +192,69 @@ static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float 
                     all = all && !some_empty(v[t][j]);
         }
         all = __all_sync(~0u, all);
-        if (POLL_X == POLL_FEW && all && __any_sync(~0u, !wide))
+        if (poll == POLL_FEW && all && __any_sync(~0u, !wide))
             wide = true, all = false;
         if (++tries > MAX_POLLS)
             __trap();
     } while (!all);
+}
+
+/* Brings a warp's blocks `first`, first + 16, ... of N into act-order: `value` says which value of x
+ * lies where; all warps' blocks as they were published meet in shared memory. */
+template <int N>
+static __device__ __forceinline__ void order_x(float4 v[N], float *line, int first, int n_in,
+                                               const int4 value[N])
+{
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+        const int k = (first + j * SUM_WARPS) * BLOCK_COLS + lane * 4;
+        if (k < n_in)
+            *(float4 *)(line + k) = v[j];
+    }
+    task_sync();
+#pragma unroll
+    for (int j = 0; j < N; j++)
+        v[j] = make_float4(value[j].x < 0 ? 0.f : line[value[j].x],
+                           value[j].y < 0 ? 0.f : line[value[j].y],
+                           value[j].z < 0 ? 0.f : line[value[j].z],
+                           value[j].w < 0 ? 0.f : line[value[j].w]);
+}
+
+/* take_x of one token for a phase with an act-order, out of values that lie as they were made. */
+template <int GROUP, int N>
+static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, int k_blocks,
+                                                   const float *norm, const int *order)
+{
+    const PersistentCall &c = room_of<1>().call;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, 1);
+    float4 v[1][N], weight[N];
+    int4 value[N];
+    bool in[N];
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+        const int b = warp + j * SUM_WARPS, k = b * BLOCK_COLS + lane * 4;
+        in[j] = k < n_in;
+        value[j] = b < k_blocks ? __ldg((const int4 *)(order + k)) : make_int4(-1, -1, -1, -1);
+        weight[j] = norm && in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
+    }
+    await_x<1, N>(v, src + (size_t)warp * BLOCK_COLS + lane * 4, n_in, in, 1, c.poll);
+    order_x<N>(v[0], (float *)shared_at(c.line_at), warp, n_in, value);
+    float ss = 0;
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+        ss = add_squares(ss, v[0][j]);
+        if (norm)
+            v[0][j] = times(v[0][j], weight[j]);
+    }
+    quantise_blocks<GROUP, N, SUM_WARPS>(x, warp, k_blocks, 0, 1, lane, v[0]);
+    if (norm) {
+        float s = warp_sum(ss);
+        if (lane == 0)
+            room_of<1>().share[warp] = s;
+    }
+    __syncwarp();
 }
 
 /* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm:
@@ -216,7 +266,7 @@ static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blo
     const PersistentCall &c = room_of<TOKENS>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
-    if ((calm || POLL_X == POLL_ONE) && warp < k_blocks) {
+    if ((calm || c.poll == POLL_ONE) && warp < k_blocks) {
         if (lane == 0)
             await(src + (size_t)warp * BLOCK_COLS);
         __syncwarp();
@@ -236,7 +286,7 @@ static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blo
             if (NORM)
                 weight[j] = in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
         }
-        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, n_in, in, tokens);
+        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, n_in, in, tokens, c.poll);
 #pragma unroll
         for (int t = 0; t < TOKENS; t++) {
             if (t >= tokens)
@@ -455,7 +505,7 @@ static __device__ __noinline__ int attend_all(int place_in, int layer, int token
         t.pos = pos, t.n = tokens;
         float *partial = exchange_at(c, layer, c.exchange.partial, tokens) +
                          (size_t)t.head * c.slices * columns * (HD + 2);
-        const int *place = layer_of<ROOM_TOKENS>(c, layer).place[1];
+        const int *place = c.line_at ? NULL : layer_of<ROOM_TOKENS>(c, layer).place[1];
         float *out = exchange_at(c, layer, c.exchange.attn, tokens);
         task_sync(); /* the room of x is free */
         attend<true, HD, COLUMNS>(a, t, (float *)shared_at(c.x_at), rows,
@@ -517,7 +567,13 @@ static __device__ void consume(const PersistentCall &c, int tokens)
         const bool is_short = kb <= 2 * SUM_WARPS;
         /* one layout of x for all phases: a fast warp writes its blocks while another one still
          * reads those of the phase before */
-        if (is_short && norm)
+        const int *order =
+            TOKENS == 1 && c.line_at ? layer_of<TOKENS>(c, l).value[ph] : (const int *)NULL;
+        if (order && is_short)
+            take_ordered_x<GROUP, 2>(src, n_in, kb, norm, order);
+        else if (order)
+            take_ordered_x<GROUP, LINE_BLOCKS / SUM_WARPS>(src, n_in, kb, norm, order);
+        else if (is_short && norm)
             take_x<GROUP, TOKENS, 2, true>(src, n_in, kb, norm, tokens, calm);
         else if (is_short)
             take_x<GROUP, TOKENS, 2, false>(src, n_in, kb, norm, tokens, calm);
@@ -579,7 +635,7 @@ static __global__ void __launch_bounds__(256)
     const size_t n = (size_t)c.exchange.layer_floats * tokens * c.n_layers / 4;
     for (size_t i = blockIdx.x * 256 + threadIdx.x; i < n; i += (size_t)gridDim.x * 256)
         ((uint4 *)c.exchange.base)[i] = make_uint4(EMPTY, EMPTY, EMPTY, EMPTY);
-    const int hidden = c.phase[0].n_in, *place = c.layers[0].place[0];
+    const int hidden = c.phase[0].n_in, *place = c.line_at ? NULL : c.layers[0].place[0];
     for (int i = blockIdx.x * 256 + threadIdx.x; i < tokens * hidden; i += gridDim.x * 256) {
         int t = i / hidden, k = i % hidden;
         float v = embedding_value(embedding, c.run->ids[t], k);
@@ -587,6 +643,11 @@ static __global__ void __launch_bounds__(256)
         c.x0[t * hidden + (place ? place[k] : k)] = v;
     }
 }
+
+/* For experiments: a build may set numbers of the plan. */
+#ifndef PERSISTENT_TUNE
+#define PERSISTENT_TUNE(call)
+#endif
 
 typedef void (*PersistentKernel)(const PersistentCall, int);
 
@@ -608,6 +669,7 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
     const int room_for = tokens > 1 ? DECODE_TOKENS : 1,
               stage = 2 * STAGE_BLOCKS * call->block_bytes;
     const AttentionCall *a = &call->attention;
+    const size_t line = ((size_t)call->line_floats * sizeof(float) + 127) / 128 * 128;
     size_t x = task_floats(tokens * (a->n_heads / a->n_kv_heads), tokens, a->head_dim) * sizeof(float);
     call->most_blocks = 0;
     for (int ph = 0; ph < 4; ph++)
@@ -618,6 +680,12 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
     x = (x + 127) / 128 * 128;
     call->x_at = (int)room_bytes(room_for, div_up(call->phase[1].pairs, n_sms), call->n_layers);
     call->ring_at = call->x_at + (int)x;
+    /* one token is brought into act-order by those who read it; several by those who made them */
+    if (tokens == 1 && call->line_floats && call->line_blocks <= LINE_BLOCKS &&
+        call->ring_at + line + 4 * stage <= (size_t)shared_limit) {
+        call->line_at = call->ring_at;
+        call->ring_at += (int)line;
+    }
     size_t fixed = (size_t)call->ring_at;
     if (fixed + 4 * stage > (size_t)shared_limit)
         return 0;
@@ -625,6 +693,8 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
     call->ring = ring < MAX_RING ? ring : MAX_RING;
     call->low = 2;
     call->high = call->ring - 1 < 5 ? call->ring - 1 : 5;
+    call->poll = POLL_ALL;
+    PERSISTENT_TUNE(call);
     return fixed + (size_t)call->ring * stage;
 }
 

@@ -11,10 +11,16 @@ typedef struct {
     const float *bias[7];
     const float *norm[2]; /* of attention, of the feed-forward part; in the order of columns of q
                              and of gate */
-    const int
-        *place[4]; /* act-order: where value n of the input of q, o, gate, down lies; NULL: at n */
+    /* act-order: where value n of the input of q, o, gate, down lies; which value lies at n, -1:
+     * none.  NULL: n */
+    const int *place[4], *value[4];
     const float *q_norm, *k_norm;
 } PersistentLayer;
+
+/* Which polls go first when x is awaited: those of all lanes; of a few, one for each SM that a line
+ * comes from; of one lane.  The others follow when these have been answered, since polls of all
+ * crowd out what they wait for. */
+typedef enum { POLL_ALL, POLL_FEW, POLL_ONE } PersistentPoll;
 
 /* A phase: the matrices that share one input (q, k, v; o; gate, up; down). */
 typedef struct {
@@ -36,6 +42,7 @@ typedef struct {
     PersistentPhase phase[4];
     int part_pairs[2]; /* pairs of q; of q and k */
     int n_out[7];
+    int line_floats, line_blocks; /* longest input that has an act-order of its own, and its blocks */
     int slices;
     float eps;
     float *x, *x0; /* [token][hidden]: residual stream; input of layer 0 in the order of its q */
@@ -45,8 +52,10 @@ typedef struct {
     /* of a launch */
     int ring, low,
         high;        /* stages: in all; asked for at once while an exchange waits, and otherwise */
+    int poll; /* a PersistentPoll */
     int most_blocks; /* k_blocks of the longest phase */
     int x_at, ring_at; /* in shared memory: x, or what attention needs; the ring */
+    int line_at;       /* x before it is brought into act-order; 0: values were published in order */
 } PersistentCall;
 
 /* Shared memory for `tokens`; fills the call's sizes.  0: it does not fit. */

@@ -85,7 +85,7 @@ static __device__ void finish(const PersistentCall &c, int me, int tokens)
             const int ph = f.phase;
             const PersistentLayer &layer = layer_of<TOKENS>(c, f.layer);
             const int next = f.layer + 1 < c.n_layers ? f.layer + 1 : f.layer;
-            const int *places = ph == 0   ? NULL
+            const int *places = ph == 0 || c.line_at ? NULL
                                 : ph == 1 ? layer.place[2]
                                 : ph == 2 ? layer.place[3]
                                           : layer_of<TOKENS>(c, next).place[0];

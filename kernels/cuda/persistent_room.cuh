@@ -12,6 +12,7 @@ enum {
     PRODUCERS = 2, /* one for each tile of a pair */
     THREADS = (SUM_WARPS + FINISHERS + PRODUCERS) * 32,
     STAGE_BLOCKS = 8, /* of each of two tiles: a stage of the ring */
+    LINE_BLOCKS = 5 * SUM_WARPS, /* the longest input that readers bring into act-order */
     MAX_RING = 16,
     MAX_SLOTS = 4
 };
