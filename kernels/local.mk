@@ -58,4 +58,6 @@ KERNELS_CUDA += kernels/cuda/driver.cuh
 KERNELS_CUDA += kernels/cuda/embedding.cuh
 KERNELS_CUDA += kernels/cuda/persistent.cuh
 KERNELS_CUDA += kernels/cuda/persistent_room.cuh
+KERNELS_CUDA += kernels/cuda/persistent_feed.cuh
+KERNELS_CUDA += kernels/cuda/persistent_take.cuh
 KERNELS_CUDA += kernels/cuda/persistent_finish.cuh

@@ -182,8 +182,8 @@ static __device__ __forceinline__ void take_heads(const AttentionCall &c, const 
         const bool is_q = u < columns;
         const int token = is_q ? u / group : (u - columns) / 2, p = t.pos + token;
         const bool is_k = !is_q && (u - columns) % 2 == 0;
-        const int head = is_q ? t.head * group + u % group
-                              : c.n_heads + (is_k ? 0 : c.n_kv_heads) + t.head;
+        const int head =
+            is_q ? t.head * group + u % group : c.n_heads + (is_k ? 0 : c.n_kv_heads) + t.head;
         if (!is_q && p / (ATTN_CHUNK * RUN_CHUNKS) % t.slices != t.slice)
             continue;
         float *to = is_q ? q + u * hd : tmp + warp * hd;
@@ -354,8 +354,8 @@ static __device__ __forceinline__ void attend_chunks(const AttentionCall &c, con
                 for (int j = 0; j < COLUMNS; j++) {
                     if (j0 + j >= columns)
                         break;
-                    const float weight = __shfl_sync(
-                        ~0u, w[j][u / 2], (u % 2 * per_pass + lane / width) * s.lpp);
+                    const float weight =
+                        __shfl_sync(~0u, w[j][u / 2], (u % 2 * per_pass + lane / width) * s.lpp);
 #pragma unroll
                     for (int e = 0; e < 8; e++)
                         f[j].y[e] = __fmaf_rn(weight, v[e], f[j].y[e]);

@@ -19,296 +19,12 @@
 #include <limits.h>
 
 #include "kernels/cuda/embedding.cuh"
+#include "kernels/cuda/persistent_feed.cuh"
 #include "kernels/cuda/persistent_finish.cuh"
+#include "kernels/cuda/persistent_take.cuh"
 #include "kernels/cuda/persistent_room.cuh"
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
-
-/* ---- producer ---- */
-
-static __device__ __forceinline__ void bulk_copy(void *to, const void *from, uint32_t bytes,
-                                                 uint64_t *bar, uint64_t policy)
-{
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
-                 "[%0],[%1],%2,[%3],%4;" ::"r"(shared_address(to)),
-                 "l"(from), "r"(bytes), "r"(shared_address(bar)), "l"(policy)
-                 : "memory");
-}
-
-/* Where a producer is in the ring. */
-struct Feed {
-    int at, count, landed, landed_at;
-    uint32_t parity, landed_parity;
-    uint64_t policy;
-};
-
-/* Its part of the next stage: `bytes` from `from`, to `offset` of the stage. */
-template <int TOKENS>
-static __device__ __forceinline__ void feed_stage(const PersistentCall &c, Feed &f, int offset,
-                                                  const void *from, uint32_t bytes)
-{
-    Room<TOKENS> &room = room_of<TOKENS>();
-    const int cap = room.waiting ? c.low : c.high;
-#pragma unroll 1
-    for (; f.landed <= f.count - cap; f.landed++) {
-        bar_wait(room.full + f.landed_at, f.landed_parity);
-        if (++f.landed_at == c.ring)
-            f.landed_at = 0, f.landed_parity ^= 1;
-    }
-    bar_wait(room.empty + f.at, f.parity);
-    if (bytes) {
-        bar_expect(room.full + f.at, bytes);
-        bulk_copy(shared_at(c.ring_at) + (size_t)f.at * 2 * STAGE_BLOCKS * c.block_bytes + offset, from, bytes,
-                  room.full + f.at, f.policy);
-    } else {
-        bar_arrive(room.full + f.at);
-    }
-    f.count++;
-    if (++f.at == c.ring)
-        f.at = 0, f.parity ^= 1;
-}
-
-/* The cached rows of K and V that this SM's attention tasks read: a stage a chunk, each producer
- * half of it, in the order of attend_chunks. */
-template <int TOKENS>
-static __device__ __forceinline__ void feed_cache(const PersistentCall &c, Feed &f, int layer,
-                                                  int tokens, int me)
-{
-    const RunState &run = room_of<TOKENS>().run;
-    const AttentionCall &a = c.attention;
-    const int pos = run.pos, chunks = div_up(pos + tokens, ATTN_CHUNK),
-              passes = attention_passes(a, tokens), row = a.head_dim * (int)sizeof(__half);
-    const size_t plane = (size_t)run.context * a.head_dim;
-#pragma unroll 1
-    for (int task = last_task(a, c.slices, chunks); task >= 0; task -= gridDim.x) {
-        const int head = task % a.n_kv_heads, slice = task / a.n_kv_heads,
-                  mine = slice_chunks(slice, c.slices, chunks);
-        const __half *K = run.kv + ((size_t)layer * 2 * a.n_kv_heads + head) * plane,
-                     *V = K + a.n_kv_heads * plane;
-#pragma unroll 1
-        for (int i = 0; i < passes * 2 * ((mine + 1) / 2 * 2); i++) {
-            /* i counts: pass, pair of chunks, K or V, chunk of the pair */
-            const int j = i % (2 * ((mine + 1) / 2 * 2)), which = j / 4 * 2 + j % 2;
-            if (which >= mine)
-                continue;
-            const int chunk = slice_chunk(slice, c.slices, which);
-            const int rows = max(0, min((int)ATTN_CHUNK, pos - chunk * ATTN_CHUNK)),
-                      from = me ? rows / 2 : 0, n = me ? rows - rows / 2 : rows / 2;
-            feed_stage<TOKENS>(c, f, from * row,
-                       (const char *)((j & 2 ? V : K) + (size_t)chunk * ATTN_CHUNK * a.head_dim) +
-                           from * row,
-                       n * row);
-        }
-    }
-}
-
-/* One lane for each tile of a pair. */
-template <int TOKENS> static __device__ void produce(const PersistentCall &c, int tokens, int me)
-{
-    Feed f = { 0, 0, 0, 0, 1, 0, 0 };
-    /* weights are read once: nothing else is to make room for them */
-    asm volatile("createpolicy.fractional.L2::evict_first.b64 %0;" : "=l"(f.policy));
-    const int bb = c.block_bytes;
-    int dealt = 0;
-#pragma unroll 1
-    for (int step = 0; step < 4 * c.n_layers; step++) {
-        const int l = step / 4, ph = step % 4, kb = c.phase[ph].k_blocks;
-        const size_t tile_bytes = (size_t)kb * bb;
-        if (ph == 1)
-            feed_cache<TOKENS>(c, f, l, tokens, me);
-#pragma unroll 1
-        for (int pair = first_pair(c, ph, dealt); pair < c.phase[ph].pairs; pair += gridDim.x) {
-            int local = pair, matrix = matrix_of(c, ph, local);
-            const uint8_t *tile =
-                layer_of<TOKENS>(c, l).blocks[ph == 2 ? matrix + me : matrix] +
-                (ph == 2 ? local : 2 * (size_t)local + me) * tile_bytes;
-#pragma unroll 1
-            for (int k = 0; k < kb; k += STAGE_BLOCKS)
-                feed_stage<TOKENS>(c, f, me * STAGE_BLOCKS * bb, tile + (size_t)k * bb,
-                           min((int)STAGE_BLOCKS, kb - k) * bb);
-        }
-    }
-}
-
-/* ---- consumers ---- */
-
-static __device__ __forceinline__ bool some_empty(float4 v)
-{
-    return is_empty(v.x) || is_empty(v.y) || is_empty(v.z) || is_empty(v.w);
-}
-
-static __device__ __forceinline__ void load_relaxed4(float4 &v, const float *p)
-{
-    asm volatile("ld.relaxed.gpu.global.v4.f32 {%0,%1,%2,%3},[%4];"
-                 : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
-                 : "l"(p)
-                 : "memory");
-}
-
-/* Until all four values are there. */
-static __device__ __forceinline__ void await(const float *p)
-{
-    float4 v;
-#pragma unroll 1
-    for (int tries = 0; tries < MAX_POLLS; tries++) {
-        load_relaxed4(v, p);
-        if (!some_empty(v))
-            return;
-    }
-    __trap();
-}
-
-/* Polls TOKENS rows of this warp's blocks first, first + 16, ...  in: whether a lane's columns are
- * there at all. */
-template <int TOKENS, int N>
-static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float *row, int n_in,
-                                               const bool in[N], int tokens, int poll)
-{
-    const int lane = threadIdx.x % 32;
-    bool wide = poll != POLL_FEW || lane % 8 == 7, all;
-    int tries = 0;
-#pragma unroll
-    for (int t = 0; t < TOKENS; t++)
-#pragma unroll
-        for (int j = 0; j < N; j++) {
-            float e = in[j] && t < tokens ? __uint_as_float(EMPTY) : 0.f;
-            v[t][j] = make_float4(e, e, e, e);
-        }
-#pragma unroll 1
-    do {
-        all = true;
-        if (wide) {
-#pragma unroll
-            for (int t = 0; t < TOKENS; t++)
-#pragma unroll
-                for (int j = 0; j < N; j++)
-                    if (some_empty(v[t][j]))
-                        load_relaxed4(v[t][j],
-                                      row + (size_t)t * n_in + j * SUM_WARPS * BLOCK_COLS);
-#pragma unroll
-            for (int t = 0; t < TOKENS; t++)
-#pragma unroll
-                for (int j = 0; j < N; j++)
-                    all = all && !some_empty(v[t][j]);
-        }
-        all = __all_sync(~0u, all);
-        if (poll == POLL_FEW && all && __any_sync(~0u, !wide))
-            wide = true, all = false;
-        if (++tries > MAX_POLLS)
-            __trap();
-    } while (!all);
-}
-
-/* Brings a warp's blocks `first`, first + 16, ... of N into act-order: `value` says which value of x
- * lies where; all warps' blocks as they were published meet in shared memory. */
-template <int N>
-static __device__ __forceinline__ void order_x(float4 v[N], float *line, int first, int n_in,
-                                               const int4 value[N])
-{
-    const int lane = threadIdx.x % 32;
-#pragma unroll
-    for (int j = 0; j < N; j++) {
-        const int k = (first + j * SUM_WARPS) * BLOCK_COLS + lane * 4;
-        if (k < n_in)
-            *(float4 *)(line + k) = v[j];
-    }
-    task_sync();
-#pragma unroll
-    for (int j = 0; j < N; j++)
-        v[j] = make_float4(value[j].x < 0 ? 0.f : line[value[j].x],
-                           value[j].y < 0 ? 0.f : line[value[j].y],
-                           value[j].z < 0 ? 0.f : line[value[j].z],
-                           value[j].w < 0 ? 0.f : line[value[j].w]);
-}
-
-/* take_x of one token for a phase with an act-order, out of values that lie as they were made. */
-template <int GROUP, int N>
-static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, int k_blocks,
-                                                   const float *norm, const int *order)
-{
-    const PersistentCall &c = room_of<1>().call;
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, 1);
-    float4 v[1][N], weight[N];
-    int4 value[N];
-    bool in[N];
-#pragma unroll
-    for (int j = 0; j < N; j++) {
-        const int b = warp + j * SUM_WARPS, k = b * BLOCK_COLS + lane * 4;
-        in[j] = k < n_in;
-        value[j] = b < k_blocks ? __ldg((const int4 *)(order + k)) : make_int4(-1, -1, -1, -1);
-        weight[j] = norm && in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
-    }
-    await_x<1, N>(v, src + (size_t)warp * BLOCK_COLS + lane * 4, n_in, in, 1, c.poll);
-    order_x<N>(v[0], (float *)shared_at(c.line_at), warp, n_in, value);
-    float ss = 0;
-#pragma unroll
-    for (int j = 0; j < N; j++) {
-        ss = add_squares(ss, v[0][j]);
-        if (norm)
-            v[0][j] = times(v[0][j], weight[j]);
-    }
-    quantise_blocks<GROUP, N, SUM_WARPS>(x, warp, k_blocks, 0, 1, lane, v[0]);
-    if (norm) {
-        float s = warp_sum(ss);
-        if (lane == 0)
-            room_of<1>().share[warp] = s;
-    }
-    __syncwarp();
-}
-
-/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm:
- * the wait will be long (for attention), so one lane polls first. */
-template <int GROUP, int TOKENS, int N, bool NORM>
-static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blocks,
-                                           const float *norm, int tokens, bool calm)
-{
-    const PersistentCall &c = room_of<TOKENS>().call;
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
-    if ((calm || c.poll == POLL_ONE) && warp < k_blocks) {
-        if (lane == 0)
-            await(src + (size_t)warp * BLOCK_COLS);
-        __syncwarp();
-    }
-    float ss[TOKENS];
-#pragma unroll
-    for (int t = 0; t < TOKENS; t++)
-        ss[t] = 0;
-#pragma unroll 1
-    for (int first = warp; first < k_blocks; first += N * SUM_WARPS) {
-        float4 weight[N], v[TOKENS][N];
-        bool in[N];
-#pragma unroll
-        for (int j = 0; j < N; j++) {
-            int b = first + j * SUM_WARPS, k = b * BLOCK_COLS + lane * 4;
-            in[j] = b < k_blocks && k < n_in;
-            if (NORM)
-                weight[j] = in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
-        }
-        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, n_in, in, tokens, c.poll);
-#pragma unroll
-        for (int t = 0; t < TOKENS; t++) {
-            if (t >= tokens)
-                break;
-#pragma unroll
-            for (int j = 0; j < N; j++) {
-                ss[t] = add_squares(ss[t], v[t][j]);
-                if (NORM)
-                    v[t][j] = times(v[t][j], weight[j]);
-            }
-            quantise_blocks<GROUP, N, SUM_WARPS>(x, first, k_blocks, t, tokens, lane, v[t]);
-        }
-    }
-    if (NORM)
-#pragma unroll
-        for (int t = 0; t < TOKENS; t++) {
-            float s = warp_sum(ss[t]);
-            if (lane == 0)
-                room_of<TOKENS>().share[warp * TOKENS + t] = s;
-        }
-    __syncwarp();
-}
 
 /* Where the consumers are in the ring and among the slots. */
 struct Place {
@@ -462,7 +178,8 @@ template <int TOKENS> struct RingRows {
         uint32_t of;
         const int s = stage(kind, of);
         bar_wait(room_of<TOKENS>().full + s, of);
-        return (const __half *)(shared_at(c.ring_at) + (size_t)s * 2 * STAGE_BLOCKS * c.block_bytes);
+        return (const __half *)(shared_at(c.ring_at) +
+                                (size_t)s * 2 * STAGE_BLOCKS * c.block_bytes);
     }
     __device__ __forceinline__ void done(int kind) const
     {
@@ -499,7 +216,8 @@ static __device__ __noinline__ int attend_all(int place_in, int layer, int token
         AttentionTask t;
         t.head = task % a.n_kv_heads, t.slice = task / a.n_kv_heads, t.slices = c.slices;
         t.qkv = exchange_at(c, layer, c.exchange.qkv, tokens), t.stride = a.stride;
-        t.q_norm = layer_of<ROOM_TOKENS>(c, layer).q_norm, t.k_norm = layer_of<ROOM_TOKENS>(c, layer).k_norm;
+        t.q_norm = layer_of<ROOM_TOKENS>(c, layer).q_norm,
+        t.k_norm = layer_of<ROOM_TOKENS>(c, layer).k_norm;
         t.K = room.run.kv + ((size_t)layer * 2 * a.n_kv_heads + t.head) * plane;
         t.V = t.K + a.n_kv_heads * plane;
         t.pos = pos, t.n = tokens;
@@ -508,19 +226,20 @@ static __device__ __noinline__ int attend_all(int place_in, int layer, int token
         const int *place = c.line_at ? NULL : layer_of<ROOM_TOKENS>(c, layer).place[1];
         float *out = exchange_at(c, layer, c.exchange.attn, tokens);
         task_sync(); /* the room of x is free */
-        attend<true, HD, COLUMNS>(a, t, (float *)shared_at(c.x_at), rows,
-                                  [&](int j, int d, float m, float l, float y) {
-            if (t.slice) {
-                float *to = partial + ((size_t)t.slice * columns + j) * (HD + 2);
-                if (d == 0)
-                    publish(to, m), publish(to + 1, l);
-                publish(to + 2 + d, y);
-                return;
-            }
-            const int n = (t.head * group + j % group) * HD + d, to = place ? __ldg(place + n) : n;
-            publish(out + (size_t)(j / group) * c.phase[1].n_in + to,
-                    fold_slices<true>(m, l, y, partial, columns, 1, used, HD, j, d));
-        });
+        attend<true, HD, COLUMNS>(
+            a, t, (float *)shared_at(c.x_at), rows, [&](int j, int d, float m, float l, float y) {
+                if (t.slice) {
+                    float *to = partial + ((size_t)t.slice * columns + j) * (HD + 2);
+                    if (d == 0)
+                        publish(to, m), publish(to + 1, l);
+                    publish(to + 2 + d, y);
+                    return;
+                }
+                const int n = (t.head * group + j % group) * HD + d,
+                          to = place ? __ldg(place + n) : n;
+                publish(out + (size_t)(j / group) * c.phase[1].n_in + to,
+                        fold_slices<true>(m, l, y, partial, columns, 1, used, HD, j, d));
+            });
         task_sync();
     }
     return 2 * rows.at + (int)rows.parity;
@@ -670,7 +389,8 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
               stage = 2 * STAGE_BLOCKS * call->block_bytes;
     const AttentionCall *a = &call->attention;
     const size_t line = ((size_t)call->line_floats * sizeof(float) + 127) / 128 * 128;
-    size_t x = task_floats(tokens * (a->n_heads / a->n_kv_heads), tokens, a->head_dim) * sizeof(float);
+    size_t x =
+        task_floats(tokens * (a->n_heads / a->n_kv_heads), tokens, a->head_dim) * sizeof(float);
     call->most_blocks = 0;
     for (int ph = 0; ph < 4; ph++)
         call->most_blocks = call->phase[ph].k_blocks > call->most_blocks ? call->phase[ph].k_blocks

@@ -42,7 +42,8 @@ typedef struct {
     PersistentPhase phase[4];
     int part_pairs[2]; /* pairs of q; of q and k */
     int n_out[7];
-    int line_floats, line_blocks; /* longest input that has an act-order of its own, and its blocks */
+    int line_floats,
+        line_blocks; /* longest input that has an act-order of its own, and its blocks */
     int slices;
     float eps;
     float *x, *x0; /* [token][hidden]: residual stream; input of layer 0 in the order of its q */
@@ -52,10 +53,10 @@ typedef struct {
     /* of a launch */
     int ring, low,
         high;        /* stages: in all; asked for at once while an exchange waits, and otherwise */
-    int poll; /* a PersistentPoll */
+    int poll;        /* a PersistentPoll */
     int most_blocks; /* k_blocks of the longest phase */
     int x_at, ring_at; /* in shared memory: x, or what attention needs; the ring */
-    int line_at;       /* x before it is brought into act-order; 0: values were published in order */
+    int line_at; /* x before it is brought into act-order; 0: values were published in order */
 } PersistentCall;
 
 /* Shared memory for `tokens`; fills the call's sizes.  0: it does not fit. */

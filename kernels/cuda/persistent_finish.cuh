@@ -14,8 +14,8 @@ struct Finish {
 
 /* Publishes row `lane` of a pair whose sums are in y. */
 template <int TOKENS>
-static __device__ void finish_pair(const PersistentCall &c, const Finish &f, int pair, float *held, const float y[TOKENS], float bias, int n,
-                                   bool in, int place)
+static __device__ void finish_pair(const PersistentCall &c, const Finish &f, int pair, float *held,
+                                   const float y[TOKENS], float bias, int n, bool in, int place)
 {
     const int lane = threadIdx.x % 32, ph = f.phase;
     const bool last = f.layer == c.n_layers - 1;
@@ -53,8 +53,7 @@ static __device__ void finish_pair(const PersistentCall &c, const Finish &f, int
     }
 }
 
-template <int TOKENS>
-static __device__ void read_scales(const PersistentCall &c, Finish &f)
+template <int TOKENS> static __device__ void read_scales(const PersistentCall &c, Finish &f)
 {
     const Room<TOKENS> &room = room_of<TOKENS>();
 #pragma unroll
@@ -72,7 +71,19 @@ static __device__ void read_scales(const PersistentCall &c, Finish &f)
 }
 
 template <int TOKENS>
-static __device__ void finish(const PersistentCall &c, int me, int tokens)
+static __device__ __forceinline__ void add_sums(float y[TOKENS], const float *s)
+{
+    if constexpr (TOKENS == 4) {
+        const float4 v = *(const float4 *)s;
+        y[0] += v.x, y[1] += v.y, y[2] += v.z, y[3] += v.w;
+    } else {
+#pragma unroll
+        for (int t = 0; t < TOKENS; t++)
+            y[t] += s[t];
+    }
+}
+
+template <int TOKENS> static __device__ void finish(const PersistentCall &c, int me, int tokens)
 {
     Room<TOKENS> &room = room_of<TOKENS>();
     const int lane = threadIdx.x % 32;
@@ -86,9 +97,9 @@ static __device__ void finish(const PersistentCall &c, int me, int tokens)
             const PersistentLayer &layer = layer_of<TOKENS>(c, f.layer);
             const int next = f.layer + 1 < c.n_layers ? f.layer + 1 : f.layer;
             const int *places = ph == 0 || c.line_at ? NULL
-                                : ph == 1 ? layer.place[2]
-                                : ph == 2 ? layer.place[3]
-                                          : layer_of<TOKENS>(c, next).place[0];
+                                : ph == 1            ? layer.place[2]
+                                : ph == 2            ? layer.place[3]
+                                                     : layer_of<TOKENS>(c, next).place[0];
             int ordinal = 0;
             bool fresh = true;
             const int start = first_pair(c, ph, dealt), rows = ph == 2 ? TILE_ROWS : 32,
@@ -128,14 +139,12 @@ static __device__ void finish(const PersistentCall &c, int me, int tokens)
                     room.red + (size_t)slot * SUM_WARPS * 32 * TOKENS + lane * TOKENS;
 #pragma unroll
                 for (int w = 0; w < SUM_WARPS; w++)
-#pragma unroll
-                    for (int t = 0; t < TOKENS; t++)
-                        y[t] += red[w * 32 * TOKENS + t];
+                    add_sums<TOKENS>(y, red + w * 32 * TOKENS);
                 __syncwarp();
                 if (lane == 0)
                     bar_arrive(room.taken + slot);
-                finish_pair<TOKENS>(c, f, pair, held_of<TOKENS>(c) + ordinal * 32 * TOKENS, y, bias, n,
-                                    in, place);
+                finish_pair<TOKENS>(c, f, pair, held_of<TOKENS>(c) + ordinal * 32 * TOKENS, y, bias,
+                                    n, in, place);
             }
         }
 }

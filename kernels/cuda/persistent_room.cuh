@@ -11,7 +11,7 @@ enum {
     CONSUMERS = SUM_WARPS * 32,
     PRODUCERS = 2, /* one for each tile of a pair */
     THREADS = (SUM_WARPS + FINISHERS + PRODUCERS) * 32,
-    STAGE_BLOCKS = 8, /* of each of two tiles: a stage of the ring */
+    STAGE_BLOCKS = 8,            /* of each of two tiles: a stage of the ring */
     LINE_BLOCKS = 5 * SUM_WARPS, /* the longest input that readers bring into act-order */
     MAX_RING = 16,
     MAX_SLOTS = 4
@@ -39,13 +39,15 @@ static_assert((int)CONSUMERS == (int)ATTN_THREADS, "attention runs on the consum
 /* The first part of shared memory, at places known to the compiler (a pointer to each would cost the
  * loops their registers).  Behind it lie the layers, the residual stream of this SM's rows
  * ([pairs of o here][32][tokens]), x (which attention uses too), and the ring. */
-template <int TOKENS> struct __align__(128) Room {
+template <int TOKENS> struct __align__(128) Room
+{
     PersistentCall call; /* copies: functions that are not inlined find the call here */
     RunState run;
     uint64_t full[MAX_RING], empty[MAX_RING], done[MAX_SLOTS], taken[MAX_SLOTS];
     volatile int waiting;
     float share[SUM_WARPS * TOKENS]; /* sums of squares */
-    float red[slots_of(TOKENS) * SUM_WARPS * 32 * TOKENS]; /* [slot][sum][row][token] */
+    __align__(
+        16) float red[slots_of(TOKENS) * SUM_WARPS * 32 * TOKENS]; /* [slot][sum][row][token] */
 };
 
 static __host__ __device__ inline size_t room_bytes(int tokens, int held_pairs, int n_layers)
