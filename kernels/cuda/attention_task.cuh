@@ -385,8 +385,8 @@ static __device__ __forceinline__ void fold_warps(const float *found, int hd, in
     }
 }
 
-/* All of a task; COLUMNS: 1 where it has one column, else FOLD.  give(column, dimension, m, l, y) is called once for each, by some thread: greatest
- * score, sum and weighted sum of V. */
+/* All of a task; COLUMNS: 1 where it has one column, else FOLD.  give(column, dimension, m, l, y)
+ * is called once for each, by some thread: greatest score, sum and weighted sum of V. */
 template <bool POLL, int HD, int COLUMNS, class Rows, class Give>
 static __device__ __forceinline__ void attend(const AttentionCall &c, const AttentionTask &t,
                                               float *shared, Rows &rows, Give give)

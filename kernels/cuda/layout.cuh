@@ -28,8 +28,8 @@ typedef struct {
     const char *why; /* set with cudaErrorNotSupported */
 } Layout;
 
-/* Describes and repacks one matrix.  rows: which of its rows comes n-th ([n_out], of the host; NULL:
- * as they lie).  cudaErrorNotSupported: layout->why says what the backend lacks. */
+/* Describes and repacks one matrix.  rows: which of its rows comes n-th ([n_out], of the host;
+ * NULL: as they lie).  cudaErrorNotSupported: layout->why says what the backend lacks. */
 cudaError_t layout_linear(Layout *layout, const Linear *in, const int *rows, DevLinear *out);
 /* The order in which layout_linear takes the columns of a 4-bit matrix ([n_in], to be freed); NULL
  * where it is as they lie, or has holes. */

@@ -153,8 +153,8 @@ static __device__ __noinline__ Place meet_long(int pair, int phase, int tokens, 
     return p;
 }
 
-/* K and V out of the ring: even chunks of a slice go to the first half of the warps, odd ones to the
- * second. */
+/* K and V out of the ring: even chunks of a slice go to the first half of the warps, odd ones to
+ * the second. */
 template <int TOKENS> struct RingRows {
     const PersistentCall &c;
     int at;

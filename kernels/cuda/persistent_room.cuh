@@ -36,8 +36,8 @@ static __device__ __forceinline__ uint32_t slot_parity(int tokens, uint32_t coun
 
 static_assert((int)CONSUMERS == (int)ATTN_THREADS, "attention runs on the consumers");
 
-/* The first part of shared memory, at places known to the compiler (a pointer to each would cost the
- * loops their registers).  Behind it lie the layers, the residual stream of this SM's rows
+/* The first part of shared memory, at places known to the compiler (a pointer to each would cost
+ * the loops their registers).  Behind it lie the layers, the residual stream of this SM's rows
  * ([pairs of o here][32][tokens]), x (which attention uses too), and the ring. */
 template <int TOKENS> struct __align__(128) Room
 {

@@ -1,6 +1,5 @@
 /* How consumers of the persistent kernel take x: await what other SMs publish, bring it into
- * act-order, quantise it into shared memory.  A warp takes the blocks k % 16 == warp, and no others.
- */
+ * act-order, quantise it into shared memory.  A warp takes the blocks k % 16 == warp, no others. */
 #ifndef KERNELS_CUDA_PERSISTENT_TAKE_CUH
 #define KERNELS_CUDA_PERSISTENT_TAKE_CUH
 
@@ -74,8 +73,8 @@ static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float 
     } while (!all);
 }
 
-/* Brings a warp's blocks `first`, first + 16, ... of N into act-order: `value` says which value of x
- * lies where; all warps' blocks as they were published meet in shared memory. */
+/* Brings a warp's blocks `first`, first + 16, ... of N into act-order: `value` says which value of
+ * x lies where; all warps' blocks as they were published meet in shared memory. */
 template <int N>
 static __device__ __forceinline__ void order_x(float4 v[N], float *line, int first, int n_in,
                                                const int4 value[N])
@@ -113,6 +112,7 @@ static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, i
         value[j] = b < k_blocks ? __ldg((const int4 *)(order + k)) : make_int4(-1, -1, -1, -1);
         weight[j] = norm && in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
     }
+    task_sync(); /* all have read the line of the phase before */
     await_x<1, N>(v, src + (size_t)warp * BLOCK_COLS + lane * 4, n_in, in, 1, c.poll);
     order_x<N>(v[0], (float *)shared_at(c.line_at), warp, n_in, value);
     float ss = 0;
