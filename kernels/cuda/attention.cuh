@@ -42,6 +42,8 @@ size_t attention_shared_bytes(const AttentionCall *call, int tokens);
 cudaError_t attention_decode(const AttentionCall *call, int tokens, bool pdl, cudaStream_t stream);
 /* call->tokens tokens at once: rope in place, appends k and v, attends.  head_dim 64 or 128. */
 bool attention_can_prefill(int head_dim);
+/* The first part of it: rope, q to q16, k and v to the cache. */
+cudaError_t attention_rope(const AttentionCall *call, bool pdl, cudaStream_t stream);
 cudaError_t attention_prefill(const AttentionCall *call, cudaStream_t stream);
 cudaError_t attention_setup(int shared_limit);
 

@@ -13,6 +13,8 @@ static __global__ void __launch_bounds__(128) k_rope(const __grid_constant__ Att
     extern __shared__ float shared[];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, hd = c.head_dim;
     const int heads = c.n_heads + 2 * c.n_kv_heads, unit = blockIdx.x * 4 + warp;
+    pdl_launch();
+    pdl_wait();
     if (unit >= c.tokens * heads)
         return;
     int token = unit / heads, h = unit % heads, pos = c.run->pos + token;
@@ -211,11 +213,27 @@ bool attention_can_prefill(int head_dim)
     return head_dim == 64 || head_dim == 128;
 }
 
-cudaError_t attention_prefill(const AttentionCall *call, cudaStream_t stream)
+cudaError_t attention_rope(const AttentionCall *call, bool pdl, cudaStream_t stream)
 {
     int heads = call->n_heads + 2 * call->n_kv_heads;
-    k_rope<<<div_up((long)call->tokens * heads, 4), 128, 4 * call->head_dim * sizeof(float),
-             stream>>>(*call);
+    cudaLaunchAttribute attr = {};
+    attr.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attr.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(div_up((long)call->tokens * heads, 4));
+    config.blockDim = dim3(128);
+    config.dynamicSmemBytes = 4 * call->head_dim * sizeof(float);
+    config.stream = stream;
+    config.attrs = &attr;
+    config.numAttrs = pdl ? 1 : 0;
+    return cudaLaunchKernelEx(&config, k_rope, *call);
+}
+
+cudaError_t attention_prefill(const AttentionCall *call, cudaStream_t stream)
+{
+    cudaError_t e = attention_rope(call, false, stream);
+    if (e != cudaSuccess)
+        return e;
     dim3 grid(div_up(call->tokens, Q_ROWS), call->n_heads);
     size_t shared = 2 * (size_t)KV_ROWS * (call->head_dim + 8) * sizeof(__half);
     if (call->head_dim == 64)

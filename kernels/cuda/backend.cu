@@ -27,7 +27,7 @@ typedef struct {
     size_t all_rows;
     float *host_logits; /* sampling on the host: pinned */
     SampleScratch scratch;
-    int32_t *dev_ids; /* [PREFILL_TOKENS] */
+    int32_t *dev_ids; /* [prefill_tokens] */
 } CudaTimeline;
 
 static CudaTimeline *timeline_of(Timeline *t)
@@ -72,15 +72,16 @@ static KStatus backend_open(const BackendOptions *options, Backend **out, const 
     b->memory_budget = options ? options->memory_budget : 0;
     b->tap = options && options->tap;
     const char *asked = options && options->isa ? options->isa : "auto";
-    b->driver = strcmp(asked, "graph") == 0        ? DRIVER_GRAPH
-                : strcmp(asked, "persistent") == 0 ? DRIVER_PERSISTENT
-                                                   : DRIVER_AUTO;
+    b->driver = strstr(asked, "graph")        ? DRIVER_GRAPH
+                : strstr(asked, "persistent") ? DRIVER_PERSISTENT
+                                              : DRIVER_AUTO;
     e = cudaSetDevice(b->device);
     if (e == cudaSuccess)
         e = cudaGetDeviceProperties(&b->prop, b->device);
     b->n_sms = b->prop.multiProcessorCount;
     b->shared_limit = (int)b->prop.sharedMemPerBlockOptin;
     b->pdl = b->prop.major >= 9 && !b->tap;
+    b->wgmma = b->prop.major == 9 && !strstr(asked, "mma");
     if (e == cudaSuccess)
         e = forward_setup(b);
     if (e == cudaSuccess)
@@ -162,7 +163,7 @@ static KStatus timeline_open(Loaded *loaded, int context, Timeline **out)
     if (e == cudaSuccess) /* stale bits times a weight of zero must stay zero */
         e = cudaMemsetAsync(t->kv, 0, bytes, b->stream);
     if (e == cudaSuccess)
-        e = cudaMalloc((void **)&t->dev_ids, PREFILL_TOKENS * sizeof(int32_t));
+        e = cudaMalloc((void **)&t->dev_ids, (size_t)m->prefill_tokens * sizeof(int32_t));
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&t->dev_history, ((size_t)context + 1) * sizeof(int32_t));
     if (e == cudaSuccess)
@@ -311,7 +312,7 @@ static cudaError_t feed_batch(CudaTimeline *t, const int32_t *ids, int n, bool p
         e = cudaMemcpyAsync(t->dev_ids, ids, (size_t)n * sizeof *ids, cudaMemcpyHostToDevice,
                             device_of(t)->stream);
     if (e == cudaSuccess)
-        e = prefill ? forward_prefill(m, t->dev_ids, n) : forward_core(m, n);
+        e = prefill ? forward_prefill(m, t->dev_ids, n, t->length + n) : forward_core(m, n);
     return e;
 }
 
@@ -340,8 +341,6 @@ static KStatus prepare_feed(CudaTimeline *t, const int32_t *ids, int n, Want wan
     return KS_OK;
 }
 
-enum { PREFILL_FROM = 17 }; /* tokens from which matrix products beat decode steps of four */
-
 static KStatus feed(Timeline *base, const int32_t *ids, int n, Want want, const KCall *call)
 {
     CudaTimeline *t = timeline_of(base);
@@ -351,8 +350,8 @@ static KStatus feed(Timeline *base, const int32_t *ids, int n, Want want, const 
     for (int done = 0; s == KS_OK && done < n;) {
         if (call && call->cancel && call->cancel->load())
             return KS_CANCELLED;
-        bool prefill = m->can_prefill && n - done >= PREFILL_FROM;
-        int most = prefill ? PREFILL_TOKENS : m->decode_tokens,
+        bool prefill = m->can_prefill && n - done >= m->prefill_from;
+        int most = prefill ? m->prefill_tokens : m->decode_tokens,
             k = n - done < most ? n - done : most;
         cudaError_t e = feed_batch(t, ids + done, k, prefill);
         if (e == cudaSuccess && want == WANT_ALL)

@@ -12,6 +12,7 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
+#include "kernels/cuda/places.cuh"
 #include "kernels/kernels.h"
 
 enum {
@@ -23,7 +24,8 @@ enum {
     LINEAR_THREADS = LINEAR_WARPS * 32,
     ATTN_CHUNK = 64, /* positions; fixed, so that rounding depends on nothing else */
     ATTN_THREADS = 512,
-    PREFILL_TOKENS = 512 /* at once */
+    PREFILL_TOKENS = 512, /* at once */
+    PREFILL_FROM = 17     /* tokens from which matrix products beat decode steps of four */
 };
 
 typedef enum { ZERO_EIGHT, ZERO_BYTE, ZERO_MIN } ZeroKind;
@@ -68,15 +70,6 @@ static inline __host__ __device__ int q4_block_bytes(int group, ZeroKind zero)
 {
     int groups = BLOCK_COLS / group;
     return NIBBLE_BYTES + groups * TILE_ROWS * (zero == ZERO_EIGHT ? 2 : zero == ZERO_BYTE ? 3 : 4);
-}
-
-/* Place of nibble (row, col) of a block: byte offset and shift. */
-static inline __host__ __device__ void q4_place(int row, int col, int *byte, int *shift)
-{
-    int m = col / 32, half = col / 16 % 2, t = col / 4 % 4, i = col % 4;
-    int lane = row % 8 * 4 + t, word = half * 2 + (row >= 8);
-    *byte = m / 2 * 512 + lane * 16 + word * 4 + i;
-    *shift = m & 1 ? 4 : 0;
 }
 
 #ifdef __CUDACC__

@@ -3,7 +3,7 @@
  * Decode: five kernels a layer (norm + q, k, v; attention; o + residual; norm + gate, up + SiLU;
  * down + residual), captured once into a graph; what varies lies in RunState.  Layers whose
  * matrices are not all 4-bit of one kind take a plainer path of one kernel a matrix.  Prefill:
- * matrix products over up to 512 tokens. */
+ * prefill_pass.cu. */
 #include "kernels/cuda/forward.cuh"
 #include "kernels/cuda/embedding.cuh"
 
@@ -181,6 +181,12 @@ static cudaError_t normed_linears(CudaLoaded *m, LinearCall *c, const float *nor
     return cudaGetLastError();
 }
 
+cudaError_t forward_embed(CudaLoaded *m, const int *dev_ids, int tokens)
+{
+    k_embed<<<tokens, 256, 0, backend_of(m)->stream>>>(m->embedding, dev_ids, m->run, m->x);
+    return cudaGetLastError();
+}
+
 AttentionCall forward_attention(const CudaLoaded *m, int layer, int tokens)
 {
     const ModelShape *s = &m->shape;
@@ -198,7 +204,7 @@ AttentionCall forward_attention(const CudaLoaded *m, int layer, int tokens)
     return a;
 }
 
-static cudaError_t tap(CudaLoaded *m, int layer, TapPoint point, int tokens, bool minus)
+cudaError_t forward_tap(CudaLoaded *m, int layer, TapPoint point, int tokens, bool minus)
 {
     if (!m->taps)
         return cudaSuccess;
@@ -217,7 +223,7 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     const DevLayer *l = &m->layers[layer];
     CudaBackend *b = backend_of(m);
     const int q_dim = s->n_heads * s->head_dim, kv_dim = s->n_kv_heads * s->head_dim;
-    TRY(tap(m, layer, TAP_INPUT, tokens, false));
+    TRY(forward_tap(m, layer, TAP_INPUT, tokens, false));
     LinearCall qkv = linear_call(m, m->x, s->hidden, l->attn_norm, m->qkv, q_dim + 2 * kv_dim,
                                  EPILOGUE_STORE, tokens, layer);
     add_part(&qkv, &l->q, 0);
@@ -231,7 +237,7 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     add_part(&o, &l->o, 0);
     TRY(l->o.blocks ? linear_quantised(&o, b->n_sms, b->shared_limit, b->pdl, b->stream)
                     : linear_dense(&o, b->n_sms, b->stream));
-    TRY(tap(m, layer, TAP_ATTN_OUT, tokens, true));
+    TRY(forward_tap(m, layer, TAP_ATTN_OUT, tokens, true));
     LinearCall up = linear_call(m, m->x, s->hidden, l->ffn_norm, m->h, s->intermediate,
                                 EPILOGUE_SILU, tokens, layer);
     add_part(&up, &l->gate, 0);
@@ -242,8 +248,8 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     add_part(&down, &l->down, 0);
     TRY(l->down.blocks ? linear_quantised(&down, b->n_sms, b->shared_limit, b->pdl, b->stream)
                        : linear_dense(&down, b->n_sms, b->stream));
-    TRY(tap(m, layer, TAP_FFN_OUT, tokens, true));
-    return tap(m, layer, TAP_OUTPUT, tokens, false);
+    TRY(forward_tap(m, layer, TAP_FFN_OUT, tokens, true));
+    return forward_tap(m, layer, TAP_OUTPUT, tokens, false);
 }
 
 static cudaError_t launch_layers(CudaLoaded *m, int tokens, bool persistent)
@@ -254,8 +260,7 @@ static cudaError_t launch_layers(CudaLoaded *m, int tokens, bool persistent)
         return persistent_launch(&m->plan[tokens], tokens, b->n_sms, m->plan_shared[tokens],
                                  b->stream);
     }
-    k_embed<<<tokens, 256, 0, b->stream>>>(m->embedding, NULL, m->run, m->x);
-    TRY(cudaGetLastError());
+    TRY(forward_embed(m, NULL, tokens));
     for (int layer = 0; layer < m->shape.n_layers; layer++)
         TRY(decode_layer(m, layer, tokens));
     return cudaSuccess;
@@ -349,64 +354,6 @@ cudaError_t forward_capture_eval(CudaLoaded *m)
     return capture(m, 1, m->persistent[1], true, &m->eval);
 }
 
-static cudaError_t prefill_group(CudaLoaded *m, PrefillPrepare *p, const DevLinear *w[3], int n,
-                                 float *out, int stride, const int *offset, bool add)
-{
-    CudaBackend *b = backend_of(m);
-    PrefillX x = { m->x16, m->x16_scale };
-    for (int i = 0; i < n; i++) {
-        if (i == 0 || w[i]->perm != w[i - 1]->perm || w[i]->k_blocks != w[i - 1]->k_blocks) {
-            p->perm = w[i]->perm, p->k_blocks = w[i]->k_blocks;
-            TRY(prefill_prepare(p, &x, b->stream));
-        }
-        TRY(prefill_linear(w[i], &x, out + offset[i], stride, add, p->tokens, b->stream));
-    }
-    return cudaSuccess;
-}
-
-static cudaError_t prefill_layer(CudaLoaded *m, int layer, int tokens)
-{
-    const ModelShape *s = &m->shape;
-    const DevLayer *l = &m->layers[layer];
-    const int q_dim = s->n_heads * s->head_dim, kv_dim = s->n_kv_heads * s->head_dim;
-    CudaBackend *b = backend_of(m);
-    PrefillPrepare p;
-    memset(&p, 0, sizeof p);
-    p.eps = s->rms_eps, p.tokens = tokens, p.layer = layer, p.run = m->run;
-    TRY(tap(m, layer, TAP_INPUT, tokens, false));
-
-    const DevLinear *qkv[3] = { &l->q, &l->k, &l->v };
-    const int at[3] = { 0, q_dim, q_dim + kv_dim };
-    p.src = m->x, p.stride = s->hidden, p.n_in = s->hidden, p.norm = l->attn_norm;
-    TRY(prefill_group(m, &p, qkv, 3, m->qkv, q_dim + 2 * kv_dim, at, false));
-    AttentionCall a = forward_attention(m, layer, tokens);
-    TRY(attention_prefill(&a, b->stream));
-    const DevLinear *o[3] = { &l->o };
-    p.src = m->attn, p.stride = q_dim, p.n_in = q_dim, p.norm = NULL;
-    TRY(prefill_group(m, &p, o, 1, m->x, s->hidden, at, true));
-    TRY(tap(m, layer, TAP_ATTN_OUT, tokens, true));
-
-    const DevLinear *gu[3] = { &l->gate, &l->up };
-    const int half[3] = { 0, s->intermediate };
-    p.src = m->x, p.stride = s->hidden, p.n_in = s->hidden, p.norm = l->ffn_norm;
-    TRY(prefill_group(m, &p, gu, 2, m->h, 2 * s->intermediate, half, false));
-    const DevLinear *down[3] = { &l->down };
-    p.src = m->h, p.stride = 2 * s->intermediate, p.n_in = s->intermediate, p.norm = NULL,
-    p.up = m->h + s->intermediate;
-    TRY(prefill_group(m, &p, down, 1, m->x, s->hidden, at, true));
-    TRY(tap(m, layer, TAP_FFN_OUT, tokens, true));
-    return tap(m, layer, TAP_OUTPUT, tokens, false);
-}
-
-cudaError_t forward_prefill(CudaLoaded *m, const int *dev_ids, int tokens)
-{
-    k_embed<<<tokens, 256, 0, backend_of(m)->stream>>>(m->embedding, dev_ids, m->run, m->x);
-    TRY(cudaGetLastError());
-    for (int layer = 0; layer < m->shape.n_layers; layer++)
-        TRY(prefill_layer(m, layer, tokens));
-    return cudaSuccess;
-}
-
 cudaError_t forward_setup(CudaBackend *b)
 {
     TRY(linear_setup(b->shared_limit));
@@ -416,5 +363,9 @@ cudaError_t forward_setup(CudaBackend *b)
                             (const void *)k_argmax_end, (const void *)k_set_run };
     for (size_t i = 0; i < sizeof small / sizeof *small; i++)
         TRY(prefer_shared(small[i]));
-    return prefill_setup();
+    TRY(prefill_setup());
+    if (!b->wgmma)
+        return cudaSuccess;
+    TRY(wgmma_setup(b->shared_limit));
+    return flash_setup(b->shared_limit);
 }

@@ -2,11 +2,11 @@
 #ifndef KERNELS_CUDA_FORWARD_CUH
 #define KERNELS_CUDA_FORWARD_CUH
 
-#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/attention_wgmma.cuh"
 #include "kernels/cuda/layout.cuh"
 #include "kernels/cuda/linear.cuh"
 #include "kernels/cuda/persistent.cuh"
-#include "kernels/cuda/prefill.cuh"
+#include "kernels/cuda/prefill_wgmma.cuh"
 #include "kernels/cuda/sample.cuh"
 
 typedef enum { DRIVER_AUTO, DRIVER_GRAPH, DRIVER_PERSISTENT } DecodeDriver;
@@ -15,6 +15,7 @@ typedef struct {
     Backend base;
     int device, n_sms, shared_limit;
     bool pdl;            /* programmatic dependent launch: compute capability 9.0 on */
+    bool wgmma;          /* prefill by wgmma: compute capability 9.0 alone */
     DecodeDriver driver; /* asked for */
     bool persistent;     /* what the model loaded last decodes with */
     size_t memory_budget;
@@ -32,16 +33,19 @@ typedef struct {
     DevLinear embedding, head;
     const float *output_norm;
     const float2 *rope; /* [max_context][rope_dims / 2] */
-    bool can_prefill;
+    bool can_prefill, wgmma;
+    int prefill_tokens; /* at once */
+    int prefill_from;   /* as few tokens are worth it */
     int decode_tokens; /* at once: as many as shared memory holds */
     PersistentCall plan[DECODE_TOKENS + 1];
     size_t plan_shared[DECODE_TOKENS + 1]; /* 0: the persistent kernel cannot take so many tokens */
     bool persistent[DECODE_TOKENS + 1];
-    /* work space, [PREFILL_TOKENS] rows where not said otherwise */
+    /* work space, [prefill_tokens] rows where not said otherwise */
     float *x, *xn, *qkv, *attn, *h;
     float *logits; /* [DECODE_TOKENS][n_vocab] */
     __half *q16, *x16;
     float *x16_scale, *partial;
+    float *flash_partial; /* of attention by wgmma over sliced positions */
     int *arrived;
     RunState *run;
     unsigned long long *best;                /* [64] of the argmax */
@@ -69,7 +73,12 @@ cudaError_t forward_core(CudaLoaded *m, int tokens);
 cudaError_t forward_head(CudaLoaded *m, int first, int tokens, float *out);
 /* Best id of logits to run->ids[0] and result; run->pos moves on by one. */
 cudaError_t forward_argmax(CudaLoaded *m);
-/* Up to PREFILL_TOKENS tokens whose ids are in dev_ids. */
-cudaError_t forward_prefill(CudaLoaded *m, const int *dev_ids, int tokens);
+/* Up to prefill_tokens tokens whose ids are in dev_ids; positions: of the context with them. */
+cudaError_t forward_prefill(CudaLoaded *m, const int *dev_ids, int tokens, int positions);
+/* x of `tokens` tokens from the embedding; dev_ids NULL: the ids of run. */
+cudaError_t forward_embed(CudaLoaded *m, const int *dev_ids, int tokens);
+/* Keeps the activations of the last of `tokens` tokens where taps are on; minus: what they were at
+ * the last tap is subtracted. */
+cudaError_t forward_tap(CudaLoaded *m, int layer, TapPoint point, int tokens, bool minus);
 
 #endif

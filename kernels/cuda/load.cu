@@ -174,7 +174,7 @@ static int widest_input(const CudaLoaded *m)
 static cudaError_t reserve(CudaLoaded *m)
 {
     const ModelShape *s = &m->shape;
-    const size_t T = m->can_prefill ? PREFILL_TOKENS : DECODE_TOKENS,
+    const size_t T = m->can_prefill ? m->prefill_tokens : DECODE_TOKENS,
                  q_dim = (size_t)s->n_heads * s->head_dim;
     const size_t kv_dim = (size_t)s->n_kv_heads * s->head_dim;
     struct {
@@ -193,6 +193,8 @@ static cudaError_t reserve(CudaLoaded *m)
         { (void **)&m->partial,
           attention_partial_floats(s->n_heads, s->n_kv_heads, s->head_dim) * 4 },
         { (void **)&m->arrived, (size_t)s->n_kv_heads * 4 },
+        { (void **)&m->flash_partial,
+          m->wgmma ? flash_partial_floats(s->n_heads, s->head_dim, s->max_context) * 4 : 0 },
         { (void **)&m->run, sizeof(RunState) },
         { (void **)&m->best, 64 * 8 },
         { (void **)&m->count, (size_t)s->n_vocab * 4 },
@@ -259,6 +261,9 @@ KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights 
     layout_release(&l.layout);
     m->decode_tokens = s == KS_OK ? forward_decode_tokens(m) : 1;
     m->can_prefill = s == KS_OK && all_packed(m) && attention_can_prefill(shape->head_dim);
+    m->wgmma = m->can_prefill && b->wgmma;
+    m->prefill_tokens = m->wgmma ? (int)WGMMA_TOKENS : (int)PREFILL_TOKENS;
+    m->prefill_from = m->wgmma ? (int)WGMMA_FROM : (int)PREFILL_FROM;
     if (s == KS_OK)
         s = cuda_status(b, load_rope(m), "rope table");
     if (s == KS_OK)
