@@ -181,6 +181,10 @@ tests_test_cuda_models_t_SOURCES = tests/test_cuda_models.c $(OTHER_BACKEND)
 tests_test_cuda_models_t_LDADD = $(TEST_LIBS)
 tests_test_cuda_t_SOURCES = tests/test_cuda.c $(ZOO)
 tests_test_cuda_t_LDADD = $(TEST_LIBS)
+# Where things lie on the GPU: needs none.
+check_PROGRAMS += tests/test_cuda_places.t
+tests_test_cuda_places_t_SOURCES = tests/test_cuda_places.c
+tests_test_cuda_places_t_LDADD = $(TEST_LIBS)
 
 # Reading ahead while a message is typed.
 check_PROGRAMS += tests/test_preread.t
@@ -201,4 +205,5 @@ dist_check_SCRIPTS += tests/test_quantize.sh
 # Weights of the seed model's shape, for measuring.
 EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
 	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md \
-	tests/bench/quantize_table.py tests/bench/results-quantize.md
+	tests/bench/quantize_table.py tests/bench/results-quantize.md \
+	tests/bench/prefill_probe.cu tests/bench/build_prefill_probe.sh

@@ -1,7 +1,7 @@
 /* The cuda backend against the float64 reference, over every format of the zoo (zoo.c): relative error of logits and
  * activations, equal bits however tokens are batched, rewinding, forks, saved caches, greedy and random sampling.
  *
- * Skips without a GPU.  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
+ * Skips without a GPU.  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent, each with `, mma` for prompts by mma.sync on every card; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
 #include "config.h"
 
 #include <math.h>
@@ -121,6 +121,68 @@ static void test_numbers(const char *name, Side *gpu, Side *ref, TinyModel *m, c
     free(a), free(b), free(c);
 }
 
+/* Logits after the first n tokens, for prompts of n in pieces as given (0 ends them): each against the reference's row. */
+static void test_prompts(const char *name, Side *gpu, const float *rows, TinyModel *m, const int32_t *ids)
+{
+    static const int pieces[][4] = { { 9 }, { 10 }, { 15 }, { 16 }, { 17 }, { 31 }, { 33 }, { 50 }, { 63 }, { 64 }, { 65 },
+                                     { 100 }, { 127 }, { 128 }, { 129 }, { 191 }, { 193 }, { 255 }, { 257 }, { 299 }, { 300 },
+                                     { 100, 50 }, { 37, 200 }, { 1, 20, 1, 130 }, { 256, 44 }, { 64, 64, 64, 64 }, { 290, 9 } };
+    size_t v = (size_t)tiny_shape(m)->n_vocab;
+    float *x = malloc(v * 4), *y = malloc(v * 4);
+    double worst = 0;
+    bool ran = true, same = true;
+    int at = 0;
+    for (size_t i = 0; ran && i < sizeof pieces / sizeof *pieces; i++) {
+        for (int again = 0; ran && again < 2; again++) {
+            int n = 0;
+            ran = gpu->ops->rewind(gpu->line, 0) == KS_OK;
+            for (int k = 0; ran && k < 4 && pieces[i][k]; n += pieces[i][k++])
+                ran = feed(gpu, ids + n, pieces[i][k], pieces[i][k], WANT_LAST);
+            ran = ran && gpu->ops->logits(gpu->line, again ? y : x) == KS_OK;
+            double e = ran ? relative(x, rows + (size_t)(n - 1) * v, (int)v) : 9;
+            if (e > worst || e != e)
+                worst = e, at = n;
+        }
+        same = same && memcmp(x, y, v * 4) == 0;
+    }
+    char text[160];
+    snprintf(text, sizeof text, "prompts of 9 to 300 tokens, whole and in pieces, error of logits up to %.1e (%d tokens)", worst, at);
+    ok(ran && worst < LOGIT_BOUND, name, text);
+    ok(ran && same, name, "the same pieces give the same bits");
+    free(x), free(y);
+}
+
+/* Prompts up to the whole context, by each way of reading them that this card has. */
+static void test_prefill(const char *name, Side *ref, TinyModel *m)
+{
+    static const char *const driver[] = { "graph", "graph, mma" };
+    enum { N = 300 };
+    size_t v = (size_t)tiny_shape(m)->n_vocab;
+    float *rows = malloc(N * v * 4), *all = malloc(N * v * 4);
+    int32_t ids[N];
+    uint64_t state = 99;
+    for (int i = 0; i < N; i++)
+        ids[i] = (int32_t)tiny_random(&state, (uint32_t)tiny_shape(m)->n_tokens);
+    bool fine = ref->ops->rewind(ref->line, 0) == KS_OK && feed(ref, ids, N, N, WANT_ALL) && ref->ops->logits(ref->line, rows) == KS_OK;
+    ok(fine, name, "the reference reads 300 tokens");
+    for (int i = 0; fine && i < 2; i++) {
+        Side gpu = { 0 };
+        char text[160];
+        printf("# %s: %s\n", name, driver[i]);
+        if (!side_open(&gpu, "cuda", m, driver[i], false)) {
+            ok(false, name, "opens for prompts");
+            continue;
+        }
+        test_prompts(name, &gpu, rows, m, ids);
+        bool ran = gpu.ops->rewind(gpu.line, 0) == KS_OK && feed(&gpu, ids, N, N, WANT_ALL) && gpu.ops->logits(gpu.line, all) == KS_OK;
+        double e = ran ? relative(all, rows, (int)(N * v)) : 9;
+        snprintf(text, sizeof text, "logits after each of 300 tokens, error %.1e", e);
+        ok(ran && e < LOGIT_BOUND, name, text);
+        side_close(&gpu);
+    }
+    free(rows), free(all);
+}
+
 static bool generate(Side *s, const SampleSpec *spec, int n, int max, int32_t *out)
 {
     for (int done = 0; done < n;) {
@@ -225,6 +287,38 @@ static void test_long(void)
     tiny_free(m);
 }
 
+/* More tokens than one pass takes, against the same tokens fed four at a time. */
+static void test_long_prompt(void)
+{
+    static const TinySpec spec = { .name = "1,500 tokens at once", .n_layers = 3, .hidden = 1024, .n_heads = 8, .n_kv_heads = 2,
+                                   .head_dim = 128, .intermediate = 2816, .n_vocab = 3043, .n_tokens = 3040, .context = 2100,
+                                   .packing = TINY_GPTQ, .group_size = 128, .scale_type = DTYPE_F16, .head_dtype = DTYPE_F16,
+                                   .untied = true };
+    enum { N = 1500 };
+    static const int pieces[][2] = { { 1500, 0 }, { 1000, 500 }, { 1450, 50 }, { 20, 1480 } };
+    TinyModel *m = tiny_new(&spec, 22);
+    Side gpu = { 0 };
+    int v = spec.n_vocab;
+    float *x = malloc((size_t)v * 4), *y = malloc((size_t)v * 4);
+    static int32_t ids[N];
+    uint64_t state = 5;
+    for (int i = 0; i < N; i++)
+        ids[i] = (int32_t)tiny_random(&state, (uint32_t)spec.n_tokens);
+    bool fine = side_open(&gpu, "cuda", m, "graph", false) && logits_after(&gpu, ids, N, 4, y);
+    for (int i = 0; i < 4; i++) {
+        bool ran = fine && gpu.ops->rewind(gpu.line, 0) == KS_OK && feed(&gpu, ids, pieces[i][0], N, WANT_LAST) &&
+                   (!pieces[i][1] || feed(&gpu, ids + pieces[i][0], pieces[i][1], N, WANT_LAST)) &&
+                   gpu.ops->logits(gpu.line, x) == KS_OK;
+        char text[100];
+        double e = ran ? relative(x, y, v) : 9;
+        snprintf(text, sizeof text, "%d tokens, then %d: error of logits against decoding %.1e", pieces[i][0], pieces[i][1], e);
+        ok(ran && e < LOGIT_BOUND, spec.name, text);
+    }
+    side_close(&gpu);
+    free(x), free(y);
+    tiny_free(m);
+}
+
 static void test_model(const TinySpec *spec, uint64_t seed)
 {
     TinyModel *m = tiny_new(spec, seed);
@@ -237,6 +331,7 @@ static void test_model(const TinySpec *spec, uint64_t seed)
         test_numbers(spec->name, &gpu, &ref, m, ids);
         side_close(&gpu);
         memset(&gpu, 0, sizeof gpu);
+        test_prefill(spec->name, &ref, m);
         if (side_open(&gpu, "cuda", m, "persistent", false)) {
             test_drivers(spec->name, &gpu, m, ids, PROMPT, 40);
             test_steps(spec->name, &gpu, m, ids);
@@ -341,6 +436,8 @@ int main(int argc, char **argv)
             test_model(&zoo[i], 1 + (uint64_t)(i - ZOO_GPU));
     if (argc < 2 || strstr("2,000 tokens", argv[1]))
         test_long();
+    if (argc < 2 || strstr("1,500 tokens at once", argv[1]))
+        test_long_prompt();
     printf("1..%d\n", n_tests);
     return n_failed != 0;
 }
