@@ -1,7 +1,7 @@
 /* Prefill attention: 64 queries of a head a block, keys and values in tiles of 64 positions, online
  * softmax in float, products on the fp16 tensor cores (the scheme of FlashAttention-2, arXiv
  * 2307.08691). */
-#include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/attention_task.cuh"
 
 #include <math.h>
 
@@ -18,42 +18,19 @@ static __global__ void __launch_bounds__(128) k_rope(const __grid_constant__ Att
     if (unit >= c.tokens * heads)
         return;
     int token = unit / heads, h = unit % heads, pos = c.run->pos + token;
-    const float *src = c.qkv + (size_t)token * c.stride + h * hd;
+    const bool is_q = h < c.n_heads, is_v = h >= c.n_heads + c.n_kv_heads;
+    float *v = shared + warp * hd;
+    load_head<false, 0>(c, c.qkv + (size_t)token * c.stride + h * hd,
+                        is_q   ? c.q_norm
+                        : is_v ? NULL
+                               : c.k_norm,
+                        pos, is_q ? rsqrtf((float)hd) * 1.44269504088896f : 1.f, !is_v, v, lane);
     const size_t plane = (size_t)c.run->context * hd;
-    __half *base = c.run->kv + (size_t)c.layer * 2 * c.n_kv_heads * plane;
-    if (h >= c.n_heads + c.n_kv_heads) {
-        __half *V = base + (size_t)(h - c.n_heads) * plane + (size_t)pos * hd;
-        for (int d = lane; d < hd; d += 32)
-            V[d] = __float2half_rn(src[d]);
-        return;
-    }
-    const float *norm = h < c.n_heads ? c.q_norm : c.k_norm;
-    float *v = shared + warp * hd, ss = 0;
-    for (int d = lane; d < hd; d += 32) {
-        v[d] = src[d];
-        ss += v[d] * v[d];
-    }
-    if (norm) {
-        float r = rsqrtf(warp_sum(ss) / hd + c.eps);
-        for (int d = lane; d < hd; d += 32)
-            v[d] *= r * norm[d];
-    }
-    __syncwarp();
-    const int half = c.rope_dims / 2;
-    for (int i = lane; i < half; i += 32) {
-        int a = c.interleaved ? 2 * i : i, b = c.interleaved ? 2 * i + 1 : i + half;
-        float2 cs = c.rope[(size_t)pos * half + i];
-        float x = v[a], y = v[b];
-        v[a] = x * cs.x - y * cs.y;
-        v[b] = y * cs.x + x * cs.y;
-    }
-    __syncwarp();
-    bool is_q = h < c.n_heads;
-    float scale = is_q ? rsqrtf((float)hd) * 1.44269504088896f : 1.f;
     __half *dst = is_q ? c.q16 + ((size_t)token * c.n_heads + h) * hd
-                       : base + (size_t)(h - c.n_heads) * plane + (size_t)pos * hd;
+                       : c.run->kv + ((size_t)c.layer * 2 * c.n_kv_heads + h - c.n_heads) * plane +
+                             (size_t)pos * hd;
     for (int d = lane; d < hd; d += 32)
-        dst[d] = __float2half_rn(v[d] * scale);
+        dst[d] = __float2half_rn(v[d]);
 }
 
 #if __CUDA_ARCH__ >= 800 || !defined(__CUDA_ARCH__)

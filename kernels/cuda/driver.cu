@@ -6,18 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        cudaError_t try_error = (call);                                                            \
-        if (try_error != cudaSuccess)                                                              \
-            return try_error;                                                                      \
-    } while (0)
-
-static CudaBackend *backend_of(const CudaLoaded *m)
-{
-    return (CudaBackend *)m->base.backend;
-}
-
 /* One group size and one kind of zero everywhere, and one order of columns for matrices that share
  * their input. */
 static bool layer_is_uniform(const DevLayer *l, const DevLinear *like)

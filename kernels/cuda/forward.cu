@@ -11,13 +11,6 @@
 #include <math.h>
 #include <string.h>
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        cudaError_t try_error = (call);                                                            \
-        if (try_error != cudaSuccess)                                                              \
-            return try_error;                                                                      \
-    } while (0)
-
 /* ids NULL: those of run. */
 static __global__ void k_embed(const __grid_constant__ DevLinear e, const int *ids,
                                const RunState *run, float *x)
@@ -68,13 +61,6 @@ static __global__ void k_tap(const float *x, const float *minus, float *out, int
 {
     for (int k = threadIdx.x; k < n; k += blockDim.x)
         out[k] = x[k] - (minus ? minus[k] : 0.f);
-}
-
-static __device__ __forceinline__ unsigned long long rank_of(float v, int id)
-{
-    unsigned u = __float_as_uint(__fadd_rn(v, 0.f)); /* -0 is 0 */
-    u = u & 0x80000000u ? ~u : u | 0x80000000u;
-    return (unsigned long long)u << 32 | (unsigned)(INT_MAX - id);
 }
 
 static __device__ unsigned long long block_best(unsigned long long v)
@@ -137,11 +123,6 @@ static void add_part(LinearCall *c, const DevLinear *w, int offset)
 {
     c->out_offset[c->n_parts] = offset;
     c->part[c->n_parts++] = *w;
-}
-
-static CudaBackend *backend_of(const CudaLoaded *m)
-{
-    return (CudaBackend *)m->base.backend;
 }
 
 /* One matrix without a norm. */

@@ -9,6 +9,14 @@
 #include "kernels/cuda/prefill_wgmma.cuh"
 #include "kernels/cuda/sample.cuh"
 
+/* Hands an error on. */
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        cudaError_t try_error = (call);                                                            \
+        if (try_error != cudaSuccess)                                                              \
+            return try_error;                                                                      \
+    } while (0)
+
 typedef enum { DRIVER_AUTO, DRIVER_GRAPH, DRIVER_PERSISTENT } DecodeDriver;
 
 typedef struct {
@@ -36,7 +44,7 @@ typedef struct {
     bool can_prefill, wgmma;
     int prefill_tokens; /* at once */
     int prefill_from;   /* as few tokens are worth it */
-    int decode_tokens; /* at once: as many as shared memory holds */
+    int decode_tokens;  /* at once: as many as shared memory holds */
     PersistentCall plan[DECODE_TOKENS + 1];
     size_t plan_shared[DECODE_TOKENS + 1]; /* 0: the persistent kernel cannot take so many tokens */
     bool persistent[DECODE_TOKENS + 1];
@@ -57,6 +65,11 @@ typedef struct {
     const void *owner;   /* the timeline that ran last: run, logits and result are its */
     float *tap_x, *taps; /* taps: [layer][4][hidden] of the last token */
 } CudaLoaded;
+
+static inline CudaBackend *backend_of(const CudaLoaded *m)
+{
+    return (CudaBackend *)m->base.backend;
+}
 
 cudaError_t forward_setup(CudaBackend *b);
 /* How many tokens the decode kernels of this model take at once on this card. */

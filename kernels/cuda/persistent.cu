@@ -363,11 +363,6 @@ static __global__ void __launch_bounds__(256)
     }
 }
 
-/* For experiments: a build may set numbers of the plan. */
-#ifndef PERSISTENT_TUNE
-#define PERSISTENT_TUNE(call)
-#endif
-
 typedef void (*PersistentKernel)(const PersistentCall, int);
 
 static PersistentKernel kernel_of(const PersistentCall *c, int tokens)
@@ -411,10 +406,9 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
         return 0;
     int ring = (int)((shared_limit - fixed) / stage);
     call->ring = ring < MAX_RING ? ring : MAX_RING;
-    call->low = 2;
+    call->low =
+        2; /* measured, as is the other one: fewer starve the stream, more delay the polls */
     call->high = call->ring - 1 < 5 ? call->ring - 1 : 5;
-    call->poll = POLL_ALL;
-    PERSISTENT_TUNE(call);
     return fixed + (size_t)call->ring * stage;
 }
 

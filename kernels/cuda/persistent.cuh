@@ -17,11 +17,6 @@ typedef struct {
     const float *q_norm, *k_norm;
 } PersistentLayer;
 
-/* Which polls go first when x is awaited: those of all lanes; of a few, one for each SM that a line
- * comes from; of one lane.  The others follow when these have been answered, since polls of all
- * crowd out what they wait for. */
-typedef enum { POLL_ALL, POLL_FEW, POLL_ONE } PersistentPoll;
-
 /* A phase: the matrices that share one input (q, k, v; o; gate, up; down). */
 typedef struct {
     int pairs, k_blocks, n_in;
@@ -53,7 +48,6 @@ typedef struct {
     /* of a launch */
     int ring, low,
         high;        /* stages: in all; asked for at once while an exchange waits, and otherwise */
-    int poll;        /* a PersistentPoll */
     int most_blocks; /* k_blocks of the longest phase */
     int x_at, ring_at; /* in shared memory: x, or what attention needs; the ring */
     int line_at; /* x before it is brought into act-order; 0: values were published in order */

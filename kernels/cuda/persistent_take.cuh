@@ -37,10 +37,9 @@ static __device__ __forceinline__ void await(const float *p)
  * there at all. */
 template <int TOKENS, int N>
 static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float *row, int n_in,
-                                               const bool in[N], int tokens, int poll)
+                                               const bool in[N], int tokens)
 {
-    const int lane = threadIdx.x % 32;
-    bool wide = poll != POLL_FEW || lane % 8 == 7, all;
+    bool all;
     int tries = 0;
 #pragma unroll
     for (int t = 0; t < TOKENS; t++)
@@ -52,22 +51,18 @@ static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float 
 #pragma unroll 1
     do {
         all = true;
-        if (wide) {
 #pragma unroll
-            for (int t = 0; t < TOKENS; t++)
+        for (int t = 0; t < TOKENS; t++)
 #pragma unroll
-                for (int j = 0; j < N; j++)
-                    if (some_empty(v[t][j]))
-                        load_relaxed4(v[t][j], row + (size_t)t * n_in + j * SUM_WARPS * BLOCK_COLS);
+            for (int j = 0; j < N; j++)
+                if (some_empty(v[t][j]))
+                    load_relaxed4(v[t][j], row + (size_t)t * n_in + j * SUM_WARPS * BLOCK_COLS);
 #pragma unroll
-            for (int t = 0; t < TOKENS; t++)
+        for (int t = 0; t < TOKENS; t++)
 #pragma unroll
-                for (int j = 0; j < N; j++)
-                    all = all && !some_empty(v[t][j]);
-        }
+            for (int j = 0; j < N; j++)
+                all = all && !some_empty(v[t][j]);
         all = __all_sync(~0u, all);
-        if (poll == POLL_FEW && all && __any_sync(~0u, !wide))
-            wide = true, all = false;
         if (++tries > MAX_POLLS)
             __trap();
     } while (!all);
@@ -113,7 +108,7 @@ static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, i
         weight[j] = norm && in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
     }
     task_sync(); /* all have read the line of the phase before */
-    await_x<1, N>(v, src + (size_t)warp * BLOCK_COLS + lane * 4, n_in, in, 1, c.poll);
+    await_x<1, N>(v, src + (size_t)warp * BLOCK_COLS + lane * 4, n_in, in, 1);
     order_x<N>(v[0], (float *)shared_at(c.line_at), warp, n_in, value);
     float ss = 0;
 #pragma unroll
@@ -140,7 +135,7 @@ static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blo
     const PersistentCall &c = room_of<TOKENS>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
-    if ((calm || c.poll == POLL_ONE) && warp < k_blocks) {
+    if (calm && warp < k_blocks) {
         if (lane == 0)
             await(src + (size_t)warp * BLOCK_COLS);
         __syncwarp();
@@ -160,8 +155,7 @@ static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blo
             if (NORM)
                 weight[j] = in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
         }
-        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, n_in, in, tokens,
-                           c.poll);
+        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, n_in, in, tokens);
 #pragma unroll
         for (int t = 0; t < TOKENS; t++) {
             if (t >= tokens)

@@ -6,18 +6,6 @@
 
 #include <string.h>
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        cudaError_t try_error = (call);                                                            \
-        if (try_error != cudaSuccess)                                                              \
-            return try_error;                                                                      \
-    } while (0)
-
-static CudaBackend *backend_of(const CudaLoaded *m)
-{
-    return (CudaBackend *)m->base.backend;
-}
-
 static cudaError_t prefill_group(CudaLoaded *m, PrefillPrepare *p, const DevLinear *w[3], int n,
                                  float *out, int stride, const int *offset, bool add)
 {

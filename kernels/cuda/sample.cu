@@ -4,19 +4,7 @@
 #include "kernels/cuda/sample.cuh"
 #include "kernels/sample.h"
 
-#include <limits.h>
-
 enum { THREADS = 1024, BINS = 2048, TOP_K_MOST = 1024 };
-
-typedef unsigned long long Rank;
-
-/* Order of candidates as a number: logit descending, id ascending is rank descending. */
-static __device__ __forceinline__ Rank rank_of(float v, int id)
-{
-    unsigned u = __float_as_uint(__fadd_rn(v, 0.f)); /* -0 is 0 */
-    u = u & 0x80000000u ? ~u : u | 0x80000000u;
-    return (Rank)u << 32 | (unsigned)(INT_MAX - id);
-}
 
 static __device__ __forceinline__ int rank_id(Rank r)
 {

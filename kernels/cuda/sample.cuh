@@ -4,6 +4,20 @@
 
 #include "kernels/cuda/common.cuh"
 
+#ifdef __CUDACC__
+#include <limits.h>
+
+typedef unsigned long long Rank;
+
+/* Order of candidates as a number: logit descending, id ascending is rank descending. */
+static __device__ __forceinline__ Rank rank_of(float v, int id)
+{
+    unsigned u = __float_as_uint(__fadd_rn(v, 0.f)); /* -0 is 0 */
+    u = u & 0x80000000u ? ~u : u | 0x80000000u;
+    return (Rank)u << 32 | (unsigned)(INT_MAX - id);
+}
+#endif
+
 enum { SAMPLE_LIST = 2048 }; /* candidates that the kernel can sort */
 
 typedef struct {
