@@ -113,7 +113,7 @@ static __device__ __noinline__ Place meet_short(int pair, int phase, int tokens,
     const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
     const int pairs = c.phase[phase].pairs, k_blocks = c.phase[phase].k_blocks;
     const int first = stages_from(0, k_blocks), second = stages_from(SUM_WARPS, k_blocks);
-    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
+    const XShared x = x_shared(shared_at(c.x_at), c.x_blocks, GROUP, tokens);
     const Ring ring = ring_of(c);
     Fragments<GROUP> f, g;
     f.load(x, warp, warp < k_blocks ? tokens : 0, tokens, token, lane);
@@ -135,7 +135,7 @@ static __device__ __noinline__ Place meet_long(int pair, int phase, int tokens, 
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
     const int pairs = c.phase[phase].pairs, k_blocks = c.phase[phase].k_blocks;
-    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
+    const XShared x = x_shared(shared_at(c.x_at), c.x_blocks, GROUP, tokens);
     const Ring ring = ring_of(c);
 #pragma unroll 1
     for (int ordinal = 0; pair < pairs; pair += gridDim.x, ordinal++) {
@@ -245,6 +245,33 @@ static __device__ __noinline__ int attend_all(int place_in, int layer, int token
     return 2 * rows.at + (int)rows.parity;
 }
 
+/* x of a phase by the variant that suits its length.  All phases share one layout of x: a fast warp
+ * writes its blocks while another one still reads those of the phase before. */
+template <int GROUP, int TOKENS>
+static __device__ __forceinline__ void take_phase(const PersistentCall &c, const float *src,
+                                                  int n_in, int kb, const float *norm,
+                                                  const int *order, int tokens, bool calm)
+{
+    const bool is_short = kb <= 2 * SUM_WARPS;
+    if (order) {
+        if (is_short)
+            take_ordered_x<GROUP, 2>(src, n_in, kb, norm, order);
+        else
+            take_ordered_x<GROUP, LINE_BLOCKS / SUM_WARPS>(src, n_in, kb, norm, order);
+        return;
+    }
+    if (TOKENS == 1 && c.line_at)
+        task_sync(); /* x may take the place of the line of the phase before */
+    if (is_short && norm)
+        take_x<GROUP, TOKENS, 2, true>(src, n_in, kb, norm, tokens, calm);
+    else if (is_short)
+        take_x<GROUP, TOKENS, 2, false>(src, n_in, kb, norm, tokens, calm);
+    else if (norm)
+        take_x<GROUP, TOKENS, TOKENS == 1 ? 3 : 2, true>(src, n_in, kb, norm, tokens, calm);
+    else
+        take_x<GROUP, TOKENS, TOKENS == 1 ? 6 : 3, false>(src, n_in, kb, norm, tokens, calm);
+}
+
 template <int GROUP, ZeroKind ZERO, int TOKENS>
 static __device__ void consume(const PersistentCall &c, int tokens)
 {
@@ -283,27 +310,14 @@ static __device__ void consume(const PersistentCall &c, int tokens)
         const float *norm = ph % 2 ? NULL : layer_of<TOKENS>(c, l).norm[ph / 2];
         /* measured: one token of a short conversation is faster without */
         const bool calm = ph == 1 && (TOKENS > 1 || room.run.pos >= 1024);
-        const bool is_short = kb <= 2 * SUM_WARPS;
-        /* one layout of x for all phases: a fast warp writes its blocks while another one still
-         * reads those of the phase before */
-        const int *order =
-            TOKENS == 1 && c.line_at ? layer_of<TOKENS>(c, l).value[ph] : (const int *)NULL;
-        if (order && is_short)
-            take_ordered_x<GROUP, 2>(src, n_in, kb, norm, order);
-        else if (order)
-            take_ordered_x<GROUP, LINE_BLOCKS / SUM_WARPS>(src, n_in, kb, norm, order);
-        else if (is_short && norm)
-            take_x<GROUP, TOKENS, 2, true>(src, n_in, kb, norm, tokens, calm);
-        else if (is_short)
-            take_x<GROUP, TOKENS, 2, false>(src, n_in, kb, norm, tokens, calm);
-        else if (norm)
-            take_x<GROUP, TOKENS, TOKENS == 1 ? 3 : 2, true>(src, n_in, kb, norm, tokens, calm);
-        else
-            take_x<GROUP, TOKENS, TOKENS == 1 ? 6 : 3, false>(src, n_in, kb, norm, tokens, calm);
+        take_phase<GROUP, TOKENS>(c, src, n_in, kb, norm,
+                                  TOKENS == 1 && c.line_at ? layer_of<TOKENS>(c, l).value[ph]
+                                                           : (const int *)NULL,
+                                  tokens, calm);
         if (warp == 0 && lane == 0)
             room.waiting = 0;
-        p = is_short ? meet_short<GROUP, ZERO, TOKENS>(pair, ph, tokens, p)
-                     : meet_long<GROUP, ZERO, TOKENS>(pair, ph, tokens, p);
+        p = kb <= 2 * SUM_WARPS ? meet_short<GROUP, ZERO, TOKENS>(pair, ph, tokens, p)
+                                : meet_long<GROUP, ZERO, TOKENS>(pair, ph, tokens, p);
     }
 }
 #endif
@@ -378,31 +392,36 @@ static PersistentKernel kernel_of(const PersistentCall *c, int tokens)
     return table[tokens > 1][c->group / 64][c->zero];
 }
 
+/* Shared memory up to the ring where x has room for `blocks` blocks; 0: no room for a ring. */
+static size_t place_ring(PersistentCall *c, int blocks, int tokens, int n_sms, int shared_limit)
+{
+    const AttentionCall *a = &c->attention;
+    const int room_for = tokens > 1 ? DECODE_TOKENS : 1, stage = 2 * STAGE_BLOCKS * c->block_bytes;
+    const size_t x = x_shared_bytes(blocks, c->group, tokens),
+                 task = sizeof(float) *
+                        task_floats(tokens * (a->n_heads / a->n_kv_heads), tokens, a->head_dim);
+    c->x_blocks = blocks;
+    c->x_at = (int)room_bytes(room_for, div_up(c->phase[1].pairs, n_sms), c->n_layers);
+    c->ring_at = c->x_at + (int)(((x > task ? x : task) + 127) / 128 * 128);
+    return c->ring_at + 4 * stage <= shared_limit ? (size_t)c->ring_at : 0;
+}
+
 size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_limit)
 {
-    const int room_for = tokens > 1 ? DECODE_TOKENS : 1,
-              stage = 2 * STAGE_BLOCKS * call->block_bytes;
-    const AttentionCall *a = &call->attention;
-    const size_t line = ((size_t)call->line_floats * sizeof(float) + 127) / 128 * 128;
-    size_t x =
-        task_floats(tokens * (a->n_heads / a->n_kv_heads), tokens, a->head_dim) * sizeof(float);
-    call->most_blocks = 0;
+    const int stage = 2 * STAGE_BLOCKS * call->block_bytes;
+    int most = 0;
+    size_t fixed = 0;
     for (int ph = 0; ph < 4; ph++)
-        call->most_blocks = call->phase[ph].k_blocks > call->most_blocks ? call->phase[ph].k_blocks
-                                                                         : call->most_blocks;
-    size_t of_x = x_shared_bytes(call->most_blocks, call->group, tokens);
-    x = of_x > x ? of_x : x;
-    x = (x + 127) / 128 * 128;
-    call->x_at = (int)room_bytes(room_for, div_up(call->phase[1].pairs, n_sms), call->n_layers);
-    call->ring_at = call->x_at + (int)x;
+        most = call->phase[ph].k_blocks > most ? call->phase[ph].k_blocks : most;
     /* one token is brought into act-order by those who read it; several by those who made them */
-    if (tokens == 1 && call->line_floats && call->line_blocks <= LINE_BLOCKS &&
-        call->ring_at + line + 4 * stage <= (size_t)shared_limit) {
-        call->line_at = call->ring_at;
-        call->ring_at += (int)line;
+    if (tokens == 1 && call->line_floats && call->line_blocks <= LINE_BLOCKS) {
+        int end = call->line_blocks + div_up(call->line_floats * (int)sizeof(float), X_BLOCK_BYTES);
+        fixed = place_ring(call, end > most ? end : most, tokens, n_sms, shared_limit);
+        call->line_at = fixed ? call->x_at + call->line_blocks * X_BLOCK_BYTES : 0;
     }
-    size_t fixed = (size_t)call->ring_at;
-    if (fixed + 4 * stage > (size_t)shared_limit)
+    if (!fixed)
+        fixed = place_ring(call, most, tokens, n_sms, shared_limit);
+    if (!fixed)
         return 0;
     int ring = (int)((shared_limit - fixed) / stage);
     call->ring = ring < MAX_RING ? ring : MAX_RING;

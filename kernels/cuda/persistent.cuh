@@ -48,9 +48,11 @@ typedef struct {
     /* of a launch */
     int ring, low,
         high;        /* stages: in all; asked for at once while an exchange waits, and otherwise */
-    int most_blocks; /* k_blocks of the longest phase */
+    int x_blocks;    /* of room for x: those of the longest phase, or of the line as well */
     int x_at, ring_at; /* in shared memory: x, or what attention needs; the ring */
-    int line_at; /* x before it is brought into act-order; 0: values were published in order */
+    /* x before it is brought into act-order, behind the blocks that are made of it and in the place
+     * of those of longer phases; 0: values were published in order */
+    int line_at;
 } PersistentCall;
 
 /* Shared memory for `tokens`; fills the call's sizes.  0: it does not fit. */

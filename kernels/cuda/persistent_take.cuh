@@ -96,7 +96,7 @@ static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, i
 {
     const PersistentCall &c = room_of<1>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, 1);
+    const XShared x = x_shared(shared_at(c.x_at), c.x_blocks, GROUP, 1);
     float4 v[1][N], weight[N];
     int4 value[N];
     bool in[N];
@@ -134,7 +134,7 @@ static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blo
 {
     const PersistentCall &c = room_of<TOKENS>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const XShared x = x_shared(shared_at(c.x_at), c.most_blocks, GROUP, tokens);
+    const XShared x = x_shared(shared_at(c.x_at), c.x_blocks, GROUP, tokens);
     if (calm && warp < k_blocks) {
         if (lane == 0)
             await(src + (size_t)warp * BLOCK_COLS);

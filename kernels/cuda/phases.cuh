@@ -10,6 +10,8 @@
 
 #include "kernels/cuda/common.cuh"
 
+enum { X_BLOCK_BYTES = 256 }; /* of 128 columns in two terms */
+
 /* x of a phase in shared memory. */
 struct XShared {
     uint8_t *q;   /* [k_block][token][256]: first terms, then second, in the order of the mma's B
