@@ -54,6 +54,7 @@ KERNELS_CUDA += kernels/cuda/sample.cuh
 KERNELS_CUDA += kernels/cuda/driver.cu
 KERNELS_CUDA += kernels/cuda/persistent.cu
 KERNELS_CUDA += kernels/cuda/attention_task.cuh
+KERNELS_CUDA += kernels/cuda/delay.cuh
 KERNELS_CUDA += kernels/cuda/driver.cuh
 KERNELS_CUDA += kernels/cuda/embedding.cuh
 KERNELS_CUDA += kernels/cuda/persistent.cuh

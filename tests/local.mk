@@ -181,6 +181,12 @@ tests_test_cuda_models_t_SOURCES = tests/test_cuda_models.c $(OTHER_BACKEND)
 tests_test_cuda_models_t_LDADD = $(TEST_LIBS)
 tests_test_cuda_t_SOURCES = tests/test_cuda.c $(ZOO)
 tests_test_cuda_t_LDADD = $(TEST_LIBS)
+if HAVE_CUDA
+# The same with a kernel that dawdles at random (kernels/cuda/delay.cuh); make check-gpu builds and runs it.
+EXTRA_PROGRAMS += tests/test_cuda_delays.t
+tests_test_cuda_delays_t_SOURCES = tests/test_cuda.c $(ZOO)
+tests_test_cuda_delays_t_LDADD = kernels/cuda/persistent_delays.$(OBJEXT) $(TEST_LIBS)
+endif
 # Where things lie on the GPU: needs none.
 check_PROGRAMS += tests/test_cuda_places.t
 tests_test_cuda_places_t_SOURCES = tests/test_cuda_places.c

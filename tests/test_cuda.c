@@ -1,7 +1,8 @@
 /* The cuda backend against the float64 reference, over every format of the zoo (zoo.c): relative error of logits and
  * activations, equal bits however tokens are batched, rewinding, forks, saved caches, greedy and random sampling.
  *
- * Skips without a GPU.  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent, each with `, mma` for prompts by mma.sync on every card; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
+ * Skips without a GPU.  `test_cuda NAME` tests the models whose names hold NAME, `test_cuda --few NAME` only a few tokens of
+ * them by both drivers (for tools that slow the device down).  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent, each with `, mma` for prompts by mma.sync on every card; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
 #include "config.h"
 
 #include <math.h>
@@ -415,6 +416,25 @@ static void speed(const char *driver, const char *variant)
     tiny_free(m);
 }
 
+/* A few tokens of the models whose names hold `part`. */
+static void test_few(const char *part)
+{
+    enum { FEW = 6 };
+    const int32_t ids[FEW] = { 1, 2, 3, 5, 7, 11 };
+    for (int i = ZOO_GPU; i < N_ZOO; i++) {
+        if (!strstr(zoo[i].name, part))
+            continue;
+        TinyModel *m = tiny_new(&zoo[i], 1 + (uint64_t)(i - ZOO_GPU));
+        Side gpu = { 0 };
+        if (side_open(&gpu, "cuda", m, "persistent", false))
+            test_drivers(zoo[i].name, &gpu, m, ids, FEW, 4);
+        else
+            ok(false, zoo[i].name, "opens");
+        side_close(&gpu);
+        tiny_free(m);
+    }
+}
+
 int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -430,6 +450,11 @@ int main(int argc, char **argv)
         for (int i = 3; i < argc; i++)
             speed(argv[2], argv[i]);
         return 0;
+    }
+    if (argc > 2 && strcmp(argv[1], "--few") == 0) {
+        test_few(argv[2]);
+        printf("1..%d\n", n_tests);
+        return n_failed != 0;
     }
     for (int i = ZOO_GPU; i < N_ZOO; i++)
         if (argc < 2 || strstr(zoo[i].name, argv[1]))

@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "kernels/cuda/attention.cuh"
+#include "kernels/cuda/delay.cuh"
 
 enum {
     TASK_WARPS = ATTN_THREADS / 32,
@@ -92,6 +93,7 @@ static __device__ __forceinline__ void task_sync(void)
 static __device__ __forceinline__ float load_relaxed(const float *p)
 {
     float v;
+    delay();
     asm volatile("ld.relaxed.gpu.global.f32 %0,[%1];" : "=f"(v) : "l"(p) : "memory");
     return v;
 }

@@ -110,6 +110,7 @@ static __device__ __forceinline__ void bar_expect(uint64_t *bar, uint32_t bytes)
 
 static __device__ __forceinline__ void bar_wait(uint64_t *bar, uint32_t parity)
 {
+    delay();
 #pragma unroll 1 /* code that is out of the instruction cache costs more than the branch */
     for (int tries = 0; tries < MAX_POLLS; tries++) {
         uint32_t ok;
@@ -129,6 +130,7 @@ static __device__ __forceinline__ void publish(float *p, float v)
     uint32_t u = __float_as_uint(v);
     if (u == EMPTY)
         u = 0x7fffffffu; /* still a NaN */
+    delay();
     asm volatile("st.relaxed.gpu.global.u32 [%0],%1;" ::"l"(p), "r"(u) : "memory");
 }
 

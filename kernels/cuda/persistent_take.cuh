@@ -14,6 +14,7 @@ static __device__ __forceinline__ bool some_empty(float4 v)
 
 static __device__ __forceinline__ void load_relaxed4(float4 &v, const float *p)
 {
+    delay();
     asm volatile("ld.relaxed.gpu.global.v4.f32 {%0,%1,%2,%3},[%4];"
                  : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
                  : "l"(p)
