@@ -583,5 +583,5 @@ extern "C" const BackendOps backend_cuda = {
     "cuda",       backend_open,  backend_close, describe,      cuda_load,      cuda_unload,
     weight_bytes, cuda_kv_bytes, timeline_open, timeline_fork, timeline_close, feed,
     step,         logits,        rewind_to,     length,        saved_bytes,    save,
-    restore,      tap,           fault,
+    restore,      tap,           NULL,          fault,
 };
