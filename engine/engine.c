@@ -187,6 +187,7 @@ static bool open_on(Engine *engine, const BackendOps *ops, const EngineOptions *
     BackendOptions wanted = {
         .threads = options->threads,
         .isa = is_auto(options->isa) ? NULL : options->isa,
+        .memory_budget = options->memory_budget,
         .tap = options->tap,
     };
     const char *why = NULL;
@@ -253,6 +254,7 @@ static bool load(Engine *engine, const EngineOptions *options, const Progress *p
 Engine *engine_open(const EngineOptions *options, const Progress *progress, Error *err)
 {
     Engine *engine = xcalloc(1, sizeof *engine);
+    engine->kv_budget = options->kv_budget;
     bool good =
         (engine->file = modelfile_open(options->model, !options->without_weights, err)) != NULL &&
         (engine->tokenizer = tokenizer_open(engine->file, err)) != NULL &&

@@ -1,8 +1,8 @@
 /* Models: everything that src may see of the engine.
  *
  * Engine: a model, its tokenizer and its chat format on a backend; immutable once open.
- * Session: one mutable timeline on it: tokens, KV cache, logits.  The caller states the whole
- * prompt, the session decides what it can reuse.
+ * Session: one mutable timeline on it: tokens, KV cache, logits, and the timelines that it left but
+ * may come back to.  The caller states the whole prompt, the session decides what it can reuse.
  *
  * Threads: an Engine and its sessions are used by one thread at a time (kaiwa's worker).
  * engine_tokenize, engine_render, engine_token_bytes and the other functions that take a const
@@ -69,7 +69,11 @@ typedef struct {
     /* with without_weights: the tensors are looked at all the same, so that engine_info knows
      * all */
     bool describe;
-    bool tap; /* tests: keep activations */
+    /* bytes that the KV caches of a session may hold when it keeps those of other conversations and
+     * branches; 0: it keeps none; -1: half of what is free */
+    int64_t kv_budget;
+    size_t memory_budget; /* tests: bytes that there are on the device; 0: all */
+    bool tap;             /* tests: keep activations */
 } EngineOptions;
 
 Engine *engine_open(const EngineOptions *options, const Progress *progress, Error *err);
@@ -152,8 +156,8 @@ bool engine_render(const Engine *engine, const ChatMessage *messages, size_t n, 
 
 typedef struct {
     int prompt; /* tokens wanted */
-    /* common prefix with what was in the cache (at most prompt - 1: the last is needed for its
-     * logits) */
+    /* common prefix with what is in the cache, of the live timeline or of one that was left (at
+     * most prompt - 1: the last is needed for its logits) */
     int reused;
     int computed; /* prompt - reused */
 } SyncCounts;
@@ -162,7 +166,9 @@ typedef struct {
 Session *session_new(Engine *engine, int context, Error *err);
 void session_free(Session *session);
 int session_context(const Session *session);
-int session_length(const Session *session); /* tokens in the cache */
+int session_length(const Session *session); /* tokens in the cache of the live timeline */
+/* Bytes of the caches of all its timelines; how many there are beside the live one. */
+size_t session_resident(const Session *session, int *n_parked);
 /* What session_sync would do, without doing it. */
 SyncCounts session_plan(const Session *session, const Tokens *prompt);
 /* Makes the cache hold exactly prompt and the logits follow it.  ERR_CONTEXT when it is longer

@@ -18,6 +18,7 @@ struct Engine {
     const BackendOps *ops; /* NULL without weights */
     Backend *backend;
     Loaded *loaded;
+    int64_t kv_budget; /* as EngineOptions */
     char backend_text[128];
 };
 

@@ -36,6 +36,7 @@ libengine_a_SOURCES += engine/engine.c engine/engine.h engine/engine_parts.h
 libengine_a_SOURCES += engine/format.c engine/format.h
 libengine_a_SOURCES += engine/format_template.c
 libengine_a_SOURCES += engine/formats.c
+libengine_a_SOURCES += engine/kvcache.c engine/kvcache.h
 libengine_a_SOURCES += engine/session.c
 libengine_a_SOURCES += engine/text_stream.c
 libengine_a_SOURCES += engine/locate.c

@@ -1,5 +1,6 @@
-/* One timeline of tokens on a backend.  The caller states whole prompts; what is common with the
- * cache is kept, the rest is rewound and computed.  `tokens` always says what the cache holds. */
+/* Tokens on a backend.  The caller states whole prompts; what is common with the cache of any
+ * resident timeline (kvcache.c) is kept, the rest is computed.  `live.tokens` always says what the
+ * live one's cache holds. */
 #include "config.h"
 
 #include <math.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "engine/engine_parts.h"
+#include "engine/kvcache.h"
 #include "src/base/attributes.h"
 #include "src/base/i18n.h"
 #include "src/base/mem.h"
@@ -16,9 +18,9 @@ enum { SCORE_CHUNK = 32 }; /* positions whose logits are held at once */
 
 struct Session {
     Engine *engine;
-    Timeline *timeline;
     int context;
-    Tokens tokens;   /* in the cache */
+    KvLine live;     /* what is evaluated now */
+    KvCache cache;   /* and what was left */
     int32_t pending; /* sampled, not evaluated; -1: none */
     bool has_logits; /* after the last token of the cache */
     float *logits;   /* [n_vocab], made when first asked for */
@@ -26,6 +28,14 @@ struct Session {
 };
 
 /* ---- making ---- */
+
+/* Half of what is free leaves room for other programs, and for what the system caches. */
+static size_t kv_budget(const Engine *engine)
+{
+    if (engine->kv_budget >= 0)
+        return (size_t)engine->kv_budget;
+    return engine->ops->free_bytes(engine->backend) / 2;
+}
 
 Session *session_new(Engine *engine, int context, Error *err)
 {
@@ -51,7 +61,8 @@ Session *session_new(Engine *engine, int context, Error *err)
     }
     Session *session = xcalloc(1, sizeof *session);
     *session =
-        (Session){ .engine = engine, .timeline = timeline, .context = context, .pending = -1 };
+        (Session){ .engine = engine, .live.timeline = timeline, .context = context, .pending = -1 };
+    kvcache_init(&session->cache, engine->ops, engine->loaded, kv_budget(engine));
     return session;
 }
 
@@ -59,8 +70,9 @@ void session_free(Session *session)
 {
     if (!session)
         return;
-    session->engine->ops->timeline_close(session->timeline);
-    tokens_release(&session->tokens);
+    session->engine->ops->timeline_close(session->live.timeline);
+    kvcache_release(&session->cache);
+    tokens_release(&session->live.tokens);
     free(session->logits);
     free(session->chunk);
     free(session);
@@ -73,7 +85,13 @@ int session_context(const Session *session)
 
 int session_length(const Session *session)
 {
-    return (int)session->tokens.n;
+    return (int)session->live.tokens.n;
+}
+
+size_t session_resident(const Session *session, int *n_parked)
+{
+    *n_parked = (int)session->cache.n;
+    return session->cache.ops->kv_held(session->cache.loaded);
 }
 
 static int n_vocab_of(const Session *session)
@@ -86,15 +104,22 @@ static int n_vocab_of(const Session *session)
 /* Leaves the first `keep` tokens in the cache. */
 static bool rewind_to(Session *session, size_t keep, Error *err)
 {
-    const BackendOps *ops = session->engine->ops;
     session->pending = -1;
     session->has_logits = false;
-    if (keep == session->tokens.n)
-        return true;
-    KStatus status = ops->rewind(session->timeline, (int)keep);
+    KStatus status = kvcache_rewind(&session->cache, &session->live, keep);
+    return status == KS_OK || engine_fault(session->engine, status, err);
+}
+
+/* Leaves the longest beginning of the prompt that any timeline has in the cache of the live one. */
+static bool select_line(Session *session, const Tokens *prompt, const SyncCounts *plan, Error *err)
+{
+    KvCache *cache = &session->cache;
+    session->pending = -1;
+    session->has_logits = false;
+    KStatus status = kvcache_select(cache, &session->live, prompt, prompt->n - 1);
     if (status != KS_OK)
         return engine_fault(session->engine, status, err);
-    tokens_truncate(&session->tokens, keep);
+    kvcache_trim(cache, cache->ops->kv_bytes(cache->loaded, plan->computed));
     return true;
 }
 
@@ -102,6 +127,7 @@ typedef struct {
     Session *session;
     const int32_t *ids;
     int start;       /* tokens in the cache before */
+    int fed;         /* ids that an earlier try evaluated */
     int from, total; /* what progress is reported of */
     const Progress *progress;
 } Feed;
@@ -110,15 +136,16 @@ typedef struct {
 static void note_fed(Feed *feed, int done)
 {
     Session *session = feed->session;
-    int have = (int)session->tokens.n - feed->start;
+    int have = (int)session->live.tokens.n - feed->start;
     if (done > have)
-        tokens_append(&session->tokens, feed->ids + have, (size_t)(done - have));
+        tokens_append(&session->live.tokens, feed->ids + have, (size_t)(done - have));
 }
 
 static void report_fed(void *arg, int done, int total)
 {
     Feed *feed = arg;
     (void)total;
+    done += feed->fed;
     note_fed(feed, done);
     engine_report((void *)feed->progress, feed->from + done, feed->total);
 }
@@ -128,6 +155,24 @@ static void poll_fed(void *arg)
     Feed *feed = arg;
     if (feed->progress && feed->progress->poll)
         feed->progress->poll(feed->progress->arg);
+}
+
+/* Evaluates the n ids.  Where memory is out, timelines that were left are given up one after the
+ * other; logits of all tokens have to come from one call. */
+static KStatus feed_or_evict(Feed *feed, int n, Want want, const KCall *call)
+{
+    Session *session = feed->session;
+    const BackendOps *ops = session->engine->ops;
+    feed->fed = 0;
+    for (;;) {
+        KStatus status =
+            ops->feed(session->live.timeline, feed->ids + feed->fed, n - feed->fed, want, call);
+        if (status != KS_MEMORY || !kvcache_evict(&session->cache))
+            return status;
+        if (want == WANT_ALL && ops->rewind(session->live.timeline, feed->start) != KS_OK)
+            return status;
+        feed->fed = ops->length(session->live.timeline) - feed->start;
+    }
 }
 
 static bool feed_tokens(Feed *feed, int n, Want want, Error *err)
@@ -140,19 +185,19 @@ static bool feed_tokens(Feed *feed, int n, Want want, Error *err)
         .poll = poll_fed,
         .arg = feed,
     };
-    feed->start = (int)session->tokens.n;
+    feed->start = (int)session->live.tokens.n;
     session->pending = -1;
     session->has_logits = false;
-    KStatus status = ops->feed(session->timeline, feed->ids, n, want, &call);
+    KStatus status = feed_or_evict(feed, n, want, &call);
     if (status == KS_OK) {
         note_fed(feed, n);
         session->has_logits = want != WANT_NONE;
         return true;
     }
     /* What was computed stays. */
-    int length = ops->length(session->timeline);
+    int length = ops->length(session->live.timeline);
     note_fed(feed, length - feed->start);
-    tokens_truncate(&session->tokens, (size_t)length);
+    tokens_truncate(&session->live.tokens, (size_t)length);
     return engine_fault(session->engine, status, err);
 }
 
@@ -173,12 +218,14 @@ static bool check_prompt(const Session *session, const Tokens *ids, size_t room,
 
 static size_t common_prefix(const Session *session, const Tokens *ids)
 {
-    return tokens_common(session->tokens.ids, session->tokens.n, ids->ids, ids->n);
+    return tokens_common(session->live.tokens.ids, session->live.tokens.n, ids->ids, ids->n);
 }
 
 SyncCounts session_plan(const Session *session, const Tokens *prompt)
 {
-    size_t reused = common_prefix(session, prompt);
+    size_t reused = common_prefix(session, prompt),
+           parked = kvcache_common(&session->cache, prompt);
+    reused = parked > reused ? parked : reused;
     if (prompt->n && reused > prompt->n - 1)
         reused = prompt->n - 1;
     return (SyncCounts){ (int)prompt->n, (int)reused, (int)(prompt->n - reused) };
@@ -197,7 +244,7 @@ bool session_sync(Session *session, const Tokens *prompt, const Progress *progre
     if (counts)
         *counts = plan;
     return check_prompt(session, prompt, (size_t)session->context, err) &&
-           rewind_to(session, (size_t)plan.reused, err) &&
+           select_line(session, prompt, &plan, err) &&
            feed_tokens(&feed, plan.computed, WANT_LAST, err);
 }
 
@@ -233,16 +280,22 @@ bool session_next(Session *session, const Sampling *sampling, int32_t *id, const
     int n = 0;
     if (session->pending < 0 && !session->has_logits)
         return error_set(err, ERR_USAGE, _("there is no prompt to go on from"));
-    if (session->pending >= 0 && (int)session->tokens.n >= session->context)
+    if (session->pending >= 0 && (int)session->live.tokens.n >= session->context)
         return error_set(err, ERR_CONTEXT,
                          _("the context of %d tokens is full; take a larger --context"),
                          session->context);
-    KStatus status = ops->step(session->timeline, &spec, 1, id, &n, &call);
-    if (session->pending >= 0 && ops->length(session->timeline) > (int)session->tokens.n) {
-        tokens_push(&session->tokens, session->pending);
+    KStatus status;
+    do
+        status = ops->step(session->live.timeline, &spec, 1, id, &n, &call);
+    while (status == KS_MEMORY && kvcache_evict(&session->cache));
+    if (session->pending >= 0 &&
+        ops->length(session->live.timeline) > (int)session->live.tokens.n) {
+        tokens_push(&session->live.tokens, session->pending);
         session->pending = -1;
         session->has_logits = true;
+        session->live.generated = session->live.tokens.n;
     }
+    kvcache_trim(&session->cache, 0);
     if (status != KS_OK || n != 1)
         return engine_fault(session->engine, status == KS_OK ? KS_DEVICE : status, err);
     session->pending = *id;
@@ -258,7 +311,7 @@ const float *session_logits(Session *session, int *n, Error *err)
     }
     if (!session->logits)
         session->logits = xcalloc((size_t)n_vocab, sizeof *session->logits);
-    KStatus status = session->engine->ops->logits(session->timeline, session->logits);
+    KStatus status = session->engine->ops->logits(session->live.timeline, session->logits);
     if (status != KS_OK) {
         engine_fault(session->engine, status, err);
         return NULL;
@@ -269,14 +322,15 @@ const float *session_logits(Session *session, int *n, Error *err)
 
 bool session_tap(Session *session, int layer, int point, float *out, Error *err)
 {
-    KStatus status = session->engine->ops->tap(session->timeline, layer, (TapPoint)point, out);
+    KStatus status = session->engine->ops->tap(session->live.timeline, layer, (TapPoint)point, out);
     return status == KS_OK || engine_fault(session->engine, status, err);
 }
 
 /* What profiling generated leaves the cache again. */
 static bool drop_profiled(Session *session, Error *err)
 {
-    KStatus status = session->engine->ops->rewind(session->timeline, (int)session->tokens.n);
+    KStatus status =
+        session->engine->ops->rewind(session->live.timeline, (int)session->live.tokens.n);
     session->pending = -1;
     session->has_logits = false;
     return status == KS_OK || engine_fault(session->engine, status, err);
@@ -285,9 +339,8 @@ static bool drop_profiled(Session *session, Error *err)
 static void take_profile(const KProfile *from, TokenProfile *out)
 {
     _Static_assert(K_PHASES <= ARRAY_LEN(out->phase), "room for all phases");
-    *out = (TokenProfile){
-        .read_rate = from->read_rate, .ms = from->ms, .n_phases = from->n_phases
-    };
+    *out =
+        (TokenProfile){ .read_rate = from->read_rate, .ms = from->ms, .n_phases = from->n_phases };
     snprintf(out->driver, sizeof out->driver, "%s", from->driver);
     for (int i = 0; i < from->n_phases; i++) {
         const KPhase *p = &from->phase[i];
@@ -303,10 +356,10 @@ bool session_profile(Session *session, int tokens, TokenProfile *out, Error *err
         return error_set(err, ERR_UNSUPPORTED, _("%s: this backend keeps no clocks"), ops->name);
     if (tokens > 0 && !session->has_logits)
         return error_set(err, ERR_USAGE, _("there is no prompt to go on from"));
-    if (tokens > 0 && (size_t)session->context < session->tokens.n + (size_t)tokens)
+    if (tokens > 0 && (size_t)session->context < session->live.tokens.n + (size_t)tokens)
         return error_set(err, ERR_CONTEXT, _("%zu tokens do not fit the context of %d"),
-                         session->tokens.n + (size_t)tokens, session->context);
-    KStatus status = ops->profile(session->timeline, tokens, &profile);
+                         session->live.tokens.n + (size_t)tokens, session->context);
+    KStatus status = ops->profile(session->live.timeline, tokens, &profile);
     if (status != KS_OK) {
         Error ignored = ERROR_INIT; /* what is told is why it ended */
         engine_fault(session->engine, status, err);
@@ -345,7 +398,7 @@ static bool score_chunks(Feed *feed, size_t n, TokenScore *scores, Error *err)
         int now = n - done < SCORE_CHUNK ? (int)(n - done) : SCORE_CHUNK;
         if (!feed_tokens(feed, now, WANT_ALL, err))
             return false;
-        KStatus status = session->engine->ops->logits(session->timeline, session->chunk);
+        KStatus status = session->engine->ops->logits(session->live.timeline, session->chunk);
         if (status != KS_OK)
             return engine_fault(session->engine, status, err);
         for (int i = 0; i < now; i++)

@@ -27,7 +27,8 @@ extern "C" {
 typedef enum {
     KS_OK,
     KS_CANCELLED,   /* *cancel became true; the timeline is as after the last whole batch */
-    KS_MEMORY,      /* out of host or device memory */
+    KS_MEMORY,      /* out of host or device memory; the timeline is as before, or as after the
+                       last whole batch */
     KS_UNSUPPORTED, /* the backend cannot do this shape, type or call */
     KS_CONTEXT,     /* more tokens than the timeline was opened for */
     KS_RANGE,       /* an id outside the embedding, a bad position: a bug above the seam */
@@ -243,7 +244,15 @@ typedef struct BackendOps {
     /* Bytes that loaded weights and a timeline of `context` take on the device. */
     size_t (*weight_bytes)(const Loaded *);
     size_t (*kv_bytes)(const Loaded *, int context);
+    /* Bytes that all its timelines hold on the device now; pages that they share count once. */
+    size_t (*kv_held)(const Loaded *);
+    /* Bytes that are free on the device now; 0: not known. */
+    size_t (*free_bytes)(const Backend *);
+    /* KS_MEMORY also when there is no room for the whole context now, although it is taken only as
+     * it fills: feed, step and restore then give KS_MEMORY, and go on when another timeline has
+     * been closed. */
     KStatus (*timeline_open)(Loaded *, int context, Timeline **);
+    /* A timeline of the first `keep` tokens; the cache is shared until one of the two writes. */
     KStatus (*timeline_fork)(Timeline *, int keep, Timeline **);
     void (*timeline_close)(Timeline *);
     /* Evaluates ids after what is there.  A token that step() sampled but did not evaluate is

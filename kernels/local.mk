@@ -12,6 +12,7 @@ libkernels_a_SOURCES += kernels/cpu/dense_generic.c
 libkernels_a_SOURCES += kernels/cpu/dot_generic.c
 libkernels_a_SOURCES += kernels/cpu/forward.c
 libkernels_a_SOURCES += kernels/cpu/forward.h
+libkernels_a_SOURCES += kernels/cpu/host_memory.c
 libkernels_a_SOURCES += kernels/cpu/layout.c
 libkernels_a_SOURCES += kernels/cpu/layout.h
 libkernels_a_SOURCES += kernels/cpu/linear.c

@@ -236,6 +236,7 @@ void chat_open_model(Chat *chat, const Request *open)
     request->chat_format = xstrdup(open->chat_format);
     request->threads = open->threads;
     request->context = open->context;
+    request->kv_budget = open->kv_budget;
     chat->open_serial = worker_ask(chat->options.worker, request);
     chat->status.state = CHAT_LOADING;
     chat->status.progress_done = chat->status.progress_total = 0;

@@ -11,15 +11,15 @@
 #include "src/base/i18n.h"
 
 #define ANYWHERE (OPTION_EVERYWHERE | OPTION_IN_FILE)
-#define MODELS   (OPTION_MODEL | OPTION_IN_FILE)
-#define REPLIES  (OPTION_GENERATION | OPTION_IN_FILE)
+#define MODELS (OPTION_MODEL | OPTION_IN_FILE)
+#define REPLIES (OPTION_GENERATION | OPTION_IN_FILE)
 
 /* TRANSLATORS: arguments of options, as in --model MODEL. */
-#define ARG_FILE   N_("FILE")
+#define ARG_FILE N_("FILE")
 #define ARG_NUMBER N_("N")
-#define ARG_REAL   N_("X")
-#define ARG_TEXT   N_("TEXT")
-#define ARG_NAME   N_("NAME")
+#define ARG_REAL N_("X")
+#define ARG_TEXT N_("TEXT")
+#define ARG_NAME N_("NAME")
 
 static const OptionRow options[] = {
     { .name = "model",
@@ -306,6 +306,16 @@ static const OptionRow options[] = {
       .argument = ARG_NUMBER,
       .help = N_("size of the context in tokens; 0 for automatic"),
       .use = MODELS },
+    { .name = "kv-budget",
+      .type = OPTION_INT,
+      .initial = "-1",
+      .min = -1,
+      .max = 1000000000,
+      .argument = "MIB",
+      .help = N_("memory for what conversations have computed, so that going back to one needs no "
+                 "reading: MiB for all together; 0 for one conversation only, -1 for half of what "
+                 "is free"),
+      .use = OPTION_CHAT | OPTION_IN_FILE },
     { .name = "chat-format",
       .type = OPTION_STRING,
       .argument = ARG_NAME,

@@ -45,6 +45,7 @@ typedef struct Request {
     char *model;                       /* as the user names it; located by the provider */
     char *backend, *isa, *chat_format; /* NULL: automatic */
     int threads, context;              /* 0: automatic */
+    int kv_budget; /* MiB for the caches of all conversations; 0: one conversation, -1: automatic */
 
     /* GENERATE, PLAN, PREREAD (the last message is a draft) */
     RequestMessage *message; /* system first if any; owned */
@@ -89,6 +90,9 @@ typedef enum { PHASE_LOAD, PHASE_PREFILL } Phase;
 typedef struct {
     int prompt, reused, computed, generated;
     int context; /* the session's size */
+    /* DONE: conversations and branches that are kept beside this one; bytes of all caches */
+    int kept;
+    size_t kept_bytes;
 } Usage;
 
 typedef struct {

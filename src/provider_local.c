@@ -181,6 +181,7 @@ static bool open_at(LocalProvider *p, const Request *request, const char *path,
         .isa = request->isa,
         .threads = request->threads,
         .chat_format = request->chat_format,
+        .kv_budget = request->kv_budget < 0 ? -1 : (int64_t)request->kv_budget * 1024 * 1024,
     };
 
     p->engine = engine_open(&options, progress, err);
@@ -318,6 +319,7 @@ static void emit_done(Run *run)
         tokens_append(&event->prompt_ids, run->prompt.ids.ids, run->prompt.ids.n);
     event->end_id = run->end_id;
     event->reason = run->reason;
+    run->usage.kept_bytes = session_resident(run->p->session, &run->usage.kept);
     event->usage = run->usage;
     event->timing = run->timing;
     run->sink->emit(run->sink->arg, event);

@@ -102,6 +102,15 @@ SlashResult slash_stats(SlashContext *context, Str argument, Error *err)
         buf_printf(out, _("reading: %.1f tokens/s\n"), usage->computed * 1000.0 / timing->prefill);
     if (status->tokens_per_second > 0)
         buf_printf(out, _("writing: %.1f tokens/s\n"), status->tokens_per_second);
+    if (usage->kept)
+        buf_printf(
+            out,
+            P_("%d other conversation or branch can go on without being read again; %.0f MiB "
+               "in all\n",
+               "%d other conversations and branches can go on without being read again; "
+               "%.0f MiB in all\n",
+               usage->kept),
+            usage->kept, (double)usage->kept_bytes / (1024 * 1024));
     return SLASH_DONE;
 }
 

@@ -153,6 +153,7 @@ bool start_open_model(ChatStart *start, const char *model, Error *err)
     open->chat_format = format && *format ? xstrdup(format) : NULL;
     open->threads = options_int(options, "threads");
     open->context = options_int(options, "context");
+    open->kv_budget = options_int(options, "kv-budget");
     chat_open_model(start->chat, open);
     request_free(open);
     return true;

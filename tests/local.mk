@@ -22,6 +22,9 @@ tests_test_forward_t_SOURCES = tests/test_forward.c $(TINY_RIG)
 tests_test_forward_t_LDADD = $(TEST_LIBS)
 tests_test_timeline_t_SOURCES = tests/test_timeline.c $(TINY_RIG)
 tests_test_timeline_t_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test_pages.t
+tests_test_pages_t_SOURCES = tests/test_pages.c $(TINY_RIG)
+tests_test_pages_t_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/test_base.t tests/test_strings.t tests/test_utf8.t tests/test_text.t \
 	tests/test_mailbox.t tests/test_catalogue.t
@@ -95,6 +98,9 @@ check_PROGRAMS += tests/test_session.t tests/test_provider.t tests/test_provider
 	tests/test_worker.t
 tests_test_session_t_SOURCES = tests/test_session.c $(TINY_MODEL)
 tests_test_session_t_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/test_kvcache.t
+tests_test_kvcache_t_SOURCES = tests/test_kvcache.c $(TINY_MODEL)
+tests_test_kvcache_t_LDADD = $(TEST_LIBS)
 tests_test_provider_t_SOURCES = tests/test_provider.c $(PROVIDER_RIG)
 tests_test_provider_t_LDADD = $(TEST_LIBS)
 tests_test_provider_script_t_SOURCES = tests/test_provider_script.c $(PROVIDER_RIG)

@@ -119,6 +119,7 @@ static KStatus cpu_open(const BackendOptions *options, Backend **out, const char
     backend->base.ops = &backend_cpu;
     backend->isa = isa;
     backend->tap = options->tap;
+    backend->memory_budget = options->memory_budget;
     backend->pool = pool_new(cpu_count_threads(options->threads));
     if (!backend->pool) {
         free(backend);
@@ -127,6 +128,12 @@ static KStatus cpu_open(const BackendOptions *options, Backend **out, const char
     }
     *out = &backend->base;
     return KS_OK;
+}
+
+static size_t cpu_free_bytes(const Backend *base)
+{
+    (void)base;
+    return host_free_bytes();
 }
 
 static void cpu_close(Backend *base)
@@ -331,6 +338,8 @@ const BackendOps backend_cpu = {
     .unload = cpu_unload,
     .weight_bytes = cpu_weight_bytes,
     .kv_bytes = timeline_kv_bytes,
+    .kv_held = timeline_kv_held,
+    .free_bytes = cpu_free_bytes,
     .timeline_open = timeline_open,
     .timeline_fork = timeline_fork,
     .timeline_close = timeline_close,

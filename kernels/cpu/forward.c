@@ -382,6 +382,9 @@ KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want wan
     CpuLoaded *loaded = (CpuLoaded *)timeline->base.loaded;
     Pass pass = { .timeline = timeline, .loaded = loaded, .ids = ids };
     pass.backend = (const CpuBackend *)loaded->base.backend;
+    KStatus room = timeline_make_room(timeline, n);
+    if (room != KS_OK)
+        return room;
     pool_run(pass.backend->pool, n, embed_item, &pass);
     phase_done(pass.backend, PHASE_INPUT);
     for (int layer = 0; layer < loaded->shape.n_layers; layer++) {

@@ -35,6 +35,7 @@ typedef struct {
     Pool *pool;
     PhaseClock *clock; /* NULL but while profile() runs */
     bool tap;
+    size_t memory_budget; /* of weights and KV pages; 0: none */
     KFault fault;
 } CpuBackend;
 
@@ -91,10 +92,12 @@ typedef struct {
     size_t packed_bytes, borrowed_bytes;
     size_t value_stride; /* head_dim in whole vectors of 16 */
     size_t block_bytes;  /* of a KvBlock */
+    size_t kv_held;      /* bytes of all pages and of what timelines have beside them */
     Scratch scratch;
 } CpuLoaded;
 
-/* Positions [256 i, 256 i + 256) of all layers; shared by forked timelines. */
+/* Positions [256 i, 256 i + 256) of all layers; shared by forked timelines, written only by one
+ * that has it alone. */
 typedef struct {
     int refs;
     uint8_t *memory; /* [n_layers][n_kv_heads] blocks */
@@ -103,13 +106,14 @@ typedef struct {
 typedef struct {
     Timeline base;
     int context, length;
-    int32_t pending; /* sampled and not yet evaluated; -1: none */
-    int32_t *ids;    /* [context] */
-    int n_pages;
-    KvPage **pages;
-    Want have;     /* which logits there are */
-    int n_all;     /* WANT_ALL: rows of hidden */
-    float *logits; /* [LOGIT_ROWS][n_tiles of head * 16] */
+    int32_t pending;  /* sampled and not yet evaluated; -1: none */
+    int32_t *ids;     /* [context] */
+    int n_pages;      /* of the whole context */
+    KvPage **pages;   /* [n_pages]; NULL where nothing has been written yet */
+    size_t own_bytes; /* beside the pages */
+    Want have;        /* which logits there are */
+    int n_all;        /* WANT_ALL: rows of hidden */
+    float *logits;    /* [LOGIT_ROWS][n_tiles of head * 16] */
     float *hidden; /* [context][stride of Scratch.hidden]: WANT_ALL, normalised, multiplied with the
                       head when asked for */
     float *partial; /* [n_heads][n_pages][2 + value_stride]: attention of one token by page */
@@ -161,6 +165,9 @@ static inline void phase_done(const CpuBackend *backend, CpuPhase phase)
 
 /* ---- timeline.c ---- */
 
+/* Before n positions are written after length (they fit the context): pages of this timeline's own
+ * for all of them.  KS_MEMORY leaves the timeline as it was. */
+KStatus timeline_make_room(CpuTimeline *timeline, int n);
 KStatus timeline_open(Loaded *loaded, int context, Timeline **out);
 KStatus timeline_fork(Timeline *timeline, int keep, Timeline **out);
 void timeline_close(Timeline *timeline);
@@ -169,6 +176,11 @@ size_t timeline_saved_bytes(const Timeline *timeline, int n);
 KStatus timeline_save(Timeline *timeline, int from, int n, void *out);
 KStatus timeline_restore(Timeline *timeline, int from, int n, const int32_t *ids, const void *in);
 size_t timeline_kv_bytes(const Loaded *loaded, int context);
+size_t timeline_kv_held(const Loaded *loaded);
+
+/* ---- host_memory.c ---- */
+
+size_t host_free_bytes(void);
 
 /* ---- loading.c ---- */
 

@@ -17,6 +17,7 @@ typedef struct {
     ModelWeights weights;
     LayerWeights *layers;
     double *inv_freq;
+    size_t kv_held; /* bytes of all timelines' caches */
 } RefLoaded;
 
 typedef struct {

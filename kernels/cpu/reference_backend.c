@@ -80,6 +80,17 @@ static size_t ref_kv_bytes(const Loaded *loaded, int context)
            (size_t)kv_width(loaded) * sizeof(double);
 }
 
+static size_t ref_kv_held(const Loaded *loaded)
+{
+    return ((const RefLoaded *)loaded)->kv_held;
+}
+
+static size_t ref_free_bytes(const Backend *backend)
+{
+    (void)backend;
+    return 0;
+}
+
 static size_t ref_weight_bytes(const Loaded *loaded)
 {
     (void)loaded;
@@ -91,6 +102,7 @@ static void ref_timeline_close(Timeline *base)
     RefTimeline *t = (RefTimeline *)base;
     if (!t)
         return;
+    ((RefLoaded *)base->loaded)->kv_held -= ref_kv_bytes(base->loaded, t->context);
     free(t->ids);
     free(t->keys);
     free(t->values);
@@ -112,6 +124,7 @@ static KStatus ref_timeline_open(Loaded *loaded, int context, Timeline **out)
         return reference_fault(loaded, KS_MEMORY, -1, "reserving the KV cache");
     t->base = (Timeline){ .ops = loaded->ops, .loaded = loaded };
     t->context = context;
+    ((RefLoaded *)loaded)->kv_held += ref_kv_bytes(loaded, context);
     t->pending = -1;
     t->ids = malloc((size_t)context * sizeof *t->ids);
     t->keys = malloc(ref_kv_bytes(loaded, context) / 2);
@@ -302,6 +315,8 @@ const BackendOps backend_reference = {
     .unload = ref_unload,
     .weight_bytes = ref_weight_bytes,
     .kv_bytes = ref_kv_bytes,
+    .kv_held = ref_kv_held,
+    .free_bytes = ref_free_bytes,
     .timeline_open = ref_timeline_open,
     .timeline_fork = ref_fork,
     .timeline_close = ref_timeline_close,

@@ -1,8 +1,9 @@
 /* Timelines: tokens, the pages of their KV cache, and what is kept beside them.
  *
- * A page holds 256 positions of all layers.  Forked timelines share whole pages and never write
- * into a shared one: rewinding into it gives the timeline a copy.  Memory is reserved when a
- * timeline is opened and becomes resident as it is written. */
+ * A page holds 256 positions of all layers.  It is taken before the pass that first writes into it,
+ * and given back when the last timeline rewinds past it.  Forked timelines share all their pages
+ * and never write into a shared one: the pass that would gets a copy of it first.  The system is
+ * the pool: a page is mapped, and resident as far as it was written. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -15,29 +16,43 @@ static size_t page_bytes(const CpuLoaded *loaded)
     return (size_t)loaded->shape.n_layers * (size_t)loaded->shape.n_kv_heads * loaded->block_bytes;
 }
 
+static int pages_of(int positions)
+{
+    return positions / KV_PAGE + (positions % KV_PAGE > 0);
+}
+
 static size_t hidden_bytes(const CpuTimeline *t)
 {
     return (size_t)t->context * ((const CpuLoaded *)t->base.loaded)->scratch.hidden * sizeof(float);
 }
 
-static KvPage *page_new(const CpuLoaded *loaded)
+static bool is_over_budget(const CpuLoaded *loaded, size_t bytes)
 {
-    KvPage *page = calloc(1, sizeof *page);
+    size_t budget = ((const CpuBackend *)loaded->base.backend)->memory_budget;
+    return budget && cpu_weight_bytes(&loaded->base) + loaded->kv_held + bytes > budget;
+}
+
+static KvPage *page_new(CpuLoaded *loaded)
+{
+    KvPage *page = is_over_budget(loaded, page_bytes(loaded)) ? NULL : calloc(1, sizeof *page);
     if (!page)
         return NULL;
     page->refs = 1;
     page->memory = region_map(page_bytes(loaded), false);
-    if (page->memory)
+    if (page->memory) {
+        loaded->kv_held += page_bytes(loaded);
         return page;
+    }
     free(page);
     return NULL;
 }
 
-static void page_drop(const CpuLoaded *loaded, KvPage *page)
+static void page_drop(CpuLoaded *loaded, KvPage *page)
 {
     if (!page || --page->refs > 0)
         return;
     region_unmap(page->memory, page_bytes(loaded));
+    loaded->kv_held -= page_bytes(loaded);
     free(page);
 }
 
@@ -61,16 +76,19 @@ static void page_copy(const CpuLoaded *loaded, KvPage *to, const KvPage *from, i
         }
 }
 
-static bool reserve(CpuTimeline *t, const CpuLoaded *loaded)
+static bool reserve(CpuTimeline *t, CpuLoaded *loaded)
 {
     size_t n_vocab = (size_t)loaded->shape.n_vocab, layers = (size_t)loaded->shape.n_layers;
     const CpuBackend *backend = (const CpuBackend *)loaded->base.backend;
     size_t partials =
         (size_t)loaded->shape.n_heads * (size_t)t->n_pages * (2 + loaded->value_stride);
+    size_t logits = (size_t)loaded->head.n_tiles * TILE_ROWS * LOGIT_ROWS * sizeof *t->logits;
+    t->own_bytes = (size_t)t->context * sizeof *t->ids + logits + partials * sizeof *t->partial +
+                   n_vocab * (sizeof *t->sample.candidate + sizeof *t->sample.count);
+    loaded->kv_held += t->own_bytes;
     t->ids = malloc((size_t)t->context * sizeof *t->ids);
     t->pages = calloc((size_t)t->n_pages, sizeof(KvPage *));
-    t->logits = aligned_alloc(ALIGNMENT, (size_t)loaded->head.n_tiles * TILE_ROWS * LOGIT_ROWS *
-                                             sizeof *t->logits);
+    t->logits = aligned_alloc(ALIGNMENT, logits);
     t->hidden = region_map(hidden_bytes(t), false);
     t->partial = malloc(partials * sizeof *t->partial);
     t->sample.candidate = malloc(n_vocab * sizeof *t->sample.candidate);
@@ -89,30 +107,11 @@ static CpuTimeline *timeline_new(CpuLoaded *loaded, int context)
     t->base = (Timeline){ .ops = loaded->base.ops, .loaded = &loaded->base };
     t->context = context;
     t->pending = -1;
-    t->n_pages = (context + KV_PAGE - 1) / KV_PAGE;
+    t->n_pages = pages_of(context);
     if (reserve(t, loaded))
         return t;
     timeline_close(&t->base);
     return NULL;
-}
-
-/* Gives every page from `first` on memory of its own. */
-static bool fill_pages(CpuTimeline *t, int first)
-{
-    const CpuLoaded *loaded = (const CpuLoaded *)t->base.loaded;
-    for (int i = first; i < t->n_pages; i++) {
-        if (t->pages[i] && t->pages[i]->refs == 1)
-            continue;
-        KvPage *page = page_new(loaded);
-        if (!page)
-            return false;
-        int used = t->length - i * KV_PAGE;
-        if (t->pages[i] && used > 0)
-            page_copy(loaded, page, t->pages[i], used < KV_PAGE ? used : KV_PAGE);
-        page_drop(loaded, t->pages[i]);
-        t->pages[i] = page;
-    }
-    return true;
 }
 
 static KStatus no_memory(Loaded *loaded)
@@ -120,18 +119,44 @@ static KStatus no_memory(Loaded *loaded)
     return cpu_fault((CpuBackend *)loaded->backend, KS_MEMORY, -1, "reserving the KV cache");
 }
 
+KStatus timeline_make_room(CpuTimeline *t, int n)
+{
+    CpuLoaded *loaded = (CpuLoaded *)t->base.loaded;
+    for (int i = t->length / KV_PAGE; i <= (t->length + n - 1) / KV_PAGE; i++) {
+        if (t->pages[i] && t->pages[i]->refs == 1)
+            continue;
+        KvPage *page = page_new(loaded);
+        if (!page)
+            return no_memory(t->base.loaded);
+        int used = t->length - i * KV_PAGE;
+        if (t->pages[i] && used > 0)
+            page_copy(loaded, page, t->pages[i], used);
+        page_drop(loaded, t->pages[i]);
+        t->pages[i] = page;
+    }
+    return KS_OK;
+}
+
+/* The whole context could be mapped beside what is held now: better told when a timeline is opened
+ * than in the middle of a reply. */
+static bool has_room(const CpuLoaded *loaded, int context)
+{
+    size_t bytes = timeline_kv_bytes(&loaded->base, context);
+    void *trial = is_over_budget(loaded, bytes) ? NULL : region_map(bytes, false);
+    region_unmap(trial, bytes);
+    return trial != NULL;
+}
+
 KStatus timeline_open(Loaded *loaded, int context, Timeline **out)
 {
     if (context < 1)
         return cpu_fault((CpuBackend *)loaded->backend, KS_RANGE, -1,
                          "a context must hold a token");
-    CpuTimeline *t = timeline_new((CpuLoaded *)loaded, context);
+    CpuTimeline *t = NULL;
+    if (has_room((CpuLoaded *)loaded, context))
+        t = timeline_new((CpuLoaded *)loaded, context);
     if (!t)
         return no_memory(loaded);
-    if (!fill_pages(t, 0)) {
-        timeline_close(&t->base);
-        return no_memory(loaded);
-    }
     *out = &t->base;
     return KS_OK;
 }
@@ -146,14 +171,9 @@ KStatus timeline_fork(Timeline *base, int keep, Timeline **out)
         return no_memory(base->loaded);
     t->length = keep;
     memcpy(t->ids, from->ids, (size_t)keep * sizeof *t->ids);
-    int whole = keep / KV_PAGE, shared = (keep + KV_PAGE - 1) / KV_PAGE;
-    for (int i = 0; i < shared; i++) {
+    for (int i = 0; i < pages_of(keep); i++) {
         t->pages[i] = from->pages[i];
         t->pages[i]->refs++;
-    }
-    if (!fill_pages(t, whole)) {
-        timeline_close(&t->base);
-        return no_memory(base->loaded);
     }
     *out = &t->base;
     return KS_OK;
@@ -164,8 +184,10 @@ void timeline_close(Timeline *base)
     CpuTimeline *t = (CpuTimeline *)base;
     if (!t)
         return;
+    CpuLoaded *loaded = (CpuLoaded *)base->loaded;
     for (int i = 0; t->pages && i < t->n_pages; i++)
-        page_drop((const CpuLoaded *)t->base.loaded, t->pages[i]);
+        page_drop(loaded, t->pages[i]);
+    loaded->kv_held -= t->own_bytes;
     region_unmap(t->hidden, hidden_bytes(t));
     free(t->ids);
     free(t->pages);
@@ -186,14 +208,22 @@ KStatus timeline_rewind(Timeline *base, int keep)
     t->length = keep;
     t->pending = -1;
     t->have = WANT_NONE;
-    return fill_pages(t, keep / KV_PAGE) ? KS_OK : no_memory(base->loaded);
+    for (int i = pages_of(keep); i < t->n_pages; i++) {
+        page_drop((CpuLoaded *)base->loaded, t->pages[i]);
+        t->pages[i] = NULL;
+    }
+    return KS_OK;
 }
 
 size_t timeline_kv_bytes(const Loaded *base, int context)
 {
     const CpuLoaded *loaded = (const CpuLoaded *)base;
-    size_t pages = ((size_t)context + KV_PAGE - 1) / KV_PAGE;
-    return pages * page_bytes(loaded);
+    return (size_t)pages_of(context) * page_bytes(loaded);
+}
+
+size_t timeline_kv_held(const Loaded *base)
+{
+    return ((const CpuLoaded *)base)->kv_held;
 }
 
 /* ---- saving: by position, layer and head: k, v, their scales ---- */
@@ -262,6 +292,8 @@ KStatus timeline_restore(Timeline *base, int from, int n, const int32_t *ids, co
         if (ids[i] < 0 || ids[i] >= shape->n_vocab)
             return cpu_fault(backend, KS_RANGE, -1, "a token outside the vocabulary");
     KStatus status = timeline_rewind(base, from);
+    if (status == KS_OK)
+        status = timeline_make_room(t, n);
     if (status != KS_OK)
         return status;
     /* Only reads through the pointer: the direction is `in`. */

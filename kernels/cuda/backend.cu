@@ -121,6 +121,18 @@ static size_t weight_bytes(const Loaded *loaded)
     return ((const CudaLoaded *)loaded)->arena.bytes;
 }
 
+static size_t kv_held(const Loaded *loaded)
+{
+    return ((const CudaLoaded *)loaded)->kv_held;
+}
+
+static size_t free_bytes(const Backend *backend)
+{
+    size_t free = 0, total = 0;
+    (void)backend;
+    return cudaMemGetInfo(&free, &total) == cudaSuccess ? free : 0;
+}
+
 /* ---- timelines ---- */
 
 static void timeline_close(Timeline *base)
@@ -129,6 +141,8 @@ static void timeline_close(Timeline *base)
     if (!t)
         return;
     cudaStreamSynchronize(device_of(t)->stream);
+    if (t->kv)
+        loaded_of(t)->kv_held -= cuda_kv_bytes(base->loaded, t->context);
     cudaFree(t->kv);
     cudaFree(t->all);
     cudaFree(t->dev_ids);
@@ -160,6 +174,8 @@ static KStatus timeline_open(Loaded *loaded, int context, Timeline **out)
                         : cudaErrorMemoryAllocation;
     if (e == cudaSuccess)
         e = cudaMalloc((void **)&t->kv, bytes);
+    if (e == cudaSuccess)
+        m->kv_held += bytes;
     if (e == cudaSuccess) /* stale bits times a weight of zero must stay zero */
         e = cudaMemsetAsync(t->kv, 0, bytes, b->stream);
     if (e == cudaSuccess)
@@ -580,8 +596,8 @@ static KStatus tap(Timeline *base, int layer, TapPoint point, float *out)
 }
 
 extern "C" const BackendOps backend_cuda = {
-    "cuda",       backend_open,  backend_close, describe,      cuda_load,      cuda_unload,
-    weight_bytes, cuda_kv_bytes, timeline_open, timeline_fork, timeline_close, feed,
-    step,         logits,        rewind_to,     length,        saved_bytes,    save,
-    restore,      tap,           NULL,          fault,
+    "cuda",         backend_open,  backend_close, describe,   cuda_load,     cuda_unload,
+    weight_bytes,   cuda_kv_bytes, kv_held,       free_bytes, timeline_open, timeline_fork,
+    timeline_close, feed,          step,          logits,     rewind_to,     length,
+    saved_bytes,    save,          restore,       tap,        NULL,          fault,
 };

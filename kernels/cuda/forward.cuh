@@ -62,6 +62,7 @@ typedef struct {
     StepResult *result, *dev_result;         /* pinned; the device's address of it */
     cudaGraphExec_t core[DECODE_TOKENS + 1]; /* embedding and layers for 1..4 tokens */
     cudaGraphExec_t eval;                    /* one token, with the head */
+    size_t kv_held;      /* bytes of all timelines' caches */
     const void *owner;   /* the timeline that ran last: run, logits and result are its */
     float *tap_x, *taps; /* taps: [layer][4][hidden] of the last token */
 } CudaLoaded;
