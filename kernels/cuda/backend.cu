@@ -4,31 +4,14 @@
  * picks the next.  What ran ahead counts only when the next step() asks for the same; feed(),
  * rewind() and logits() forget it. */
 #include "kernels/cuda/load.cuh"
+#include "kernels/cuda/profile.cuh"
+#include "kernels/cuda/timeline.cuh"
 #include "kernels/sample.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-    Timeline base;
-    __half *kv;
-    int context, length;
-    int32_t *history; /* [context + 1]: evaluated tokens, then the pending one */
-    bool pending;     /* history[length] was sampled but not evaluated */
-    bool ahead; /* the device has evaluated the pending token and picked the next by ahead_spec */
-    SampleSpec ahead_spec;
-    int n_dev_history;    /* how many of history are in dev_history */
-    int32_t *dev_history; /* [context + 1] */
-    int n_logits;         /* rows that logits() gives; 0: none */
-    bool in_all;          /* they lie in all, else in the model's one row */
-    float *all;           /* WANT_ALL: [n][n_vocab] on the device */
-    size_t all_rows;
-    float *host_logits; /* sampling on the host: pinned */
-    SampleScratch scratch;
-    int32_t *dev_ids; /* [prefill_tokens] */
-} CudaTimeline;
 
 static CudaTimeline *timeline_of(Timeline *t)
 {
@@ -599,5 +582,5 @@ extern "C" const BackendOps backend_cuda = {
     "cuda",         backend_open,  backend_close, describe,   cuda_load,     cuda_unload,
     weight_bytes,   cuda_kv_bytes, kv_held,       free_bytes, timeline_open, timeline_fork,
     timeline_close, feed,          step,          logits,     rewind_to,     length,
-    saved_bytes,    save,          restore,       tap,        NULL,          fault,
+    saved_bytes,    save,          restore,       tap,        cuda_profile,  fault,
 };

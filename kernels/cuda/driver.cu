@@ -3,6 +3,7 @@
 #include "kernels/cuda/driver.cuh"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,24 +22,30 @@ static bool layer_is_uniform(const DevLayer *l, const DevLinear *like)
            l->o.tiles == l->down.tiles;
 }
 
-static bool can_persist(const CudaLoaded *m)
+/* NULL: it can. */
+static const char *why_not_persistent(const CudaLoaded *m)
 {
     const CudaBackend *b = backend_of(m);
     const ModelShape *s = &m->shape;
-    if (b->prop.major < 9 || b->tap || b->driver == DRIVER_GRAPH ||
-        (s->head_dim != 64 && s->head_dim != 128))
-        return false;
     const DevLinear *q = &m->layers[0].q;
+    if (b->driver == DRIVER_GRAPH)
+        return "asked for";
+    if (b->prop.major < 9)
+        return "the persistent kernel needs compute capability 9.0";
+    if (b->tap)
+        return "activations are kept";
+    if (s->head_dim != 64 && s->head_dim != 128)
+        return "the persistent kernel takes heads of 64 or 128";
     if (!q->blocks || q->group < 32)
-        return false;
+        return "the persistent kernel takes 4-bit matrices in groups of 32 or more";
     for (int i = 0; i < s->n_layers; i++) {
         const DevLayer *l = &m->layers[i], *first = &m->layers[0];
         if (!layer_is_uniform(l, q) || l->q.k_blocks != q->k_blocks ||
             l->o.k_blocks != first->o.k_blocks || l->gate.k_blocks != q->k_blocks ||
             l->down.k_blocks != first->down.k_blocks)
-            return false;
+            return "the persistent kernel wants matrices of one kind";
     }
-    return true;
+    return NULL;
 }
 
 static cudaError_t upload(CudaLoaded *m, const void *src, size_t bytes, const void **out)
@@ -161,7 +168,10 @@ static cudaError_t fill_call(CudaLoaded *m, PersistentCall *c)
 cudaError_t driver_prepare(CudaLoaded *m)
 {
     CudaBackend *b = backend_of(m);
-    if (!can_persist(m))
+    const char *why = why_not_persistent(m);
+    snprintf(m->driver_why, sizeof m->driver_why, "%s",
+             why ? why : "the persistent kernel does not fit this card or this act-order");
+    if (why)
         return cudaSuccess;
     PersistentLayer *layers = (PersistentLayer *)calloc((size_t)m->shape.n_layers, sizeof *layers);
     bool possible = layers != NULL;
@@ -214,7 +224,7 @@ static cudaError_t time_graph(CudaLoaded *m, cudaGraphExec_t graph, float *ms)
 
 /* Both drivers on tokens 0 at position 0 of a small cache of its own. */
 static cudaError_t race(CudaLoaded *m, int tokens, cudaGraphExec_t graph,
-                        cudaGraphExec_t persistent, bool *persistent_wins)
+                        cudaGraphExec_t persistent, bool *persistent_wins, char *why, size_t size)
 {
     enum { CONTEXT = 8 };
     const ModelShape *s = &m->shape;
@@ -233,6 +243,7 @@ static cudaError_t race(CudaLoaded *m, int tokens, cudaGraphExec_t graph,
         e = time_graph(m, persistent, &b);
     cudaFree(run.kv);
     *persistent_wins = b < a;
+    snprintf(why, size, "measured: graph %.3f ms, persistent %.3f ms", a, b);
     return e;
 }
 
@@ -247,8 +258,11 @@ static cudaError_t choose(CudaLoaded *m, int tokens, cudaGraphExec_t *out, bool 
     TRY(forward_capture_core(m, tokens, true, &persistent));
     cudaError_t e = cudaSuccess;
     *use_persistent = true;
+    char why[sizeof m->driver_why] = "asked for";
     if (b->driver == DRIVER_AUTO)
-        e = race(m, tokens, *out, persistent, use_persistent);
+        e = race(m, tokens, *out, persistent, use_persistent, why, sizeof why);
+    if (tokens == 1)
+        memcpy(m->driver_why, why, sizeof why);
     cudaGraphExecDestroy(*use_persistent ? *out : persistent);
     if (*use_persistent)
         *out = persistent;

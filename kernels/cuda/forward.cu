@@ -162,6 +162,20 @@ static cudaError_t normed_linears(CudaLoaded *m, LinearCall *c, const float *nor
     return cudaGetLastError();
 }
 
+cudaError_t forward_mark(CudaLoaded *m)
+{
+    PhaseMarks *marks = m->marks;
+    cudaStream_t stream = backend_of(m)->stream;
+    cudaStreamCaptureStatus capturing;
+    if (!marks || marks->n == marks->room)
+        return cudaSuccess;
+    TRY(cudaStreamIsCapturing(stream, &capturing));
+    return cudaEventRecordWithFlags(marks->event[marks->n++], stream,
+                                    capturing == cudaStreamCaptureStatusActive
+                                        ? cudaEventRecordExternal
+                                        : cudaEventRecordDefault);
+}
+
 cudaError_t forward_embed(CudaLoaded *m, const int *dev_ids, int tokens)
 {
     k_embed<<<tokens, 256, 0, backend_of(m)->stream>>>(m->embedding, dev_ids, m->run, m->x);
@@ -211,19 +225,23 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     add_part(&qkv, &l->k, q_dim);
     add_part(&qkv, &l->v, q_dim + kv_dim);
     TRY(normed_linears(m, &qkv, l->attn_norm));
+    TRY(forward_mark(m));
     AttentionCall a = forward_attention(m, layer, tokens);
     TRY(attention_decode(&a, tokens, b->pdl, b->stream));
+    TRY(forward_mark(m));
     LinearCall o =
         linear_call(m, m->attn, q_dim, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
     add_part(&o, &l->o, 0);
     TRY(l->o.blocks ? linear_quantised(&o, b->n_sms, b->shared_limit, b->pdl, b->stream)
                     : linear_dense(&o, b->n_sms, b->stream));
+    TRY(forward_mark(m));
     TRY(forward_tap(m, layer, TAP_ATTN_OUT, tokens, true));
     LinearCall up = linear_call(m, m->x, s->hidden, l->ffn_norm, m->h, s->intermediate,
                                 EPILOGUE_SILU, tokens, layer);
     add_part(&up, &l->gate, 0);
     add_part(&up, &l->up, 0);
     TRY(normed_linears(m, &up, l->ffn_norm));
+    TRY(forward_mark(m));
     LinearCall down =
         linear_call(m, m->h, s->intermediate, NULL, m->x, s->hidden, EPILOGUE_ADD, tokens, layer);
     add_part(&down, &l->down, 0);
@@ -236,12 +254,16 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
 static cudaError_t launch_layers(CudaLoaded *m, int tokens, bool persistent)
 {
     CudaBackend *b = backend_of(m);
+    TRY(forward_mark(m));
     if (persistent) {
         TRY(persistent_begin(&m->plan[tokens], &m->embedding, tokens, b->stream));
-        return persistent_launch(&m->plan[tokens], tokens, b->n_sms, m->plan_shared[tokens],
-                                 b->stream);
+        TRY(forward_mark(m));
+        TRY(persistent_launch(&m->plan[tokens], tokens, b->n_sms, m->plan_shared[tokens],
+                              b->stream));
+        return forward_mark(m);
     }
     TRY(forward_embed(m, NULL, tokens));
+    TRY(forward_mark(m));
     for (int layer = 0; layer < m->shape.n_layers; layer++)
         TRY(decode_layer(m, layer, tokens));
     return cudaSuccess;

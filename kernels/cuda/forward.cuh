@@ -33,6 +33,12 @@ typedef struct {
     KFault fault;
 } CudaBackend;
 
+/* Events between the phases of a token, when somebody asks for its times (profile.cu). */
+typedef struct {
+    cudaEvent_t *event;
+    int n, room;
+} PhaseMarks;
+
 typedef struct {
     Loaded base;
     ModelShape shape;
@@ -48,6 +54,8 @@ typedef struct {
     PersistentCall plan[DECODE_TOKENS + 1];
     size_t plan_shared[DECODE_TOKENS + 1]; /* 0: the persistent kernel cannot take so many tokens */
     bool persistent[DECODE_TOKENS + 1];
+    char driver_why[128]; /* why one token is decoded as it is */
+    PhaseMarks *marks;    /* NULL but while a token is timed */
     /* work space, [prefill_tokens] rows where not said otherwise */
     float *x, *xn, *qkv, *attn, *h;
     float *logits; /* [DECODE_TOKENS][n_vocab] */
@@ -79,6 +87,8 @@ int forward_decode_tokens(const CudaLoaded *m);
  * (forward_core(1) and the head). */
 cudaError_t forward_capture_core(CudaLoaded *m, int tokens, bool persistent, cudaGraphExec_t *out);
 cudaError_t forward_capture_eval(CudaLoaded *m);
+/* Notes the moment in m->marks, where there are any; in a graph too. */
+cudaError_t forward_mark(CudaLoaded *m);
 AttentionCall forward_attention(const CudaLoaded *m, int layer, int tokens);
 cudaError_t forward_set_run(CudaLoaded *m, const RunState *run);
 /* run->n tokens (1..decode_tokens) through the layers. */

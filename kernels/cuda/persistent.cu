@@ -171,6 +171,7 @@ template <int TOKENS> struct RingRows {
     }
     __device__ __forceinline__ void begin(int chunks)
     {
+        note_clock<TOKENS>(CLOCK_HEADS);
         mine = chunks;
     }
     __device__ __forceinline__ const __half *take(int kind, int)
@@ -241,6 +242,7 @@ static __device__ __noinline__ int attend_all(int place_in, int layer, int token
                         fold_slices<true>(m, l, y, partial, columns, 1, used, HD, j, d));
             });
         task_sync();
+        note_clock<ROOM_TOKENS>(CLOCK_ATTEND);
     }
     return 2 * rows.at + (int)rows.parity;
 }
@@ -314,10 +316,12 @@ static __device__ void consume(const PersistentCall &c, int tokens)
                                   TOKENS == 1 && c.line_at ? layer_of<TOKENS>(c, l).value[ph]
                                                            : (const int *)NULL,
                                   tokens, calm);
+        note_clock<TOKENS>(CLOCK_TAKE + ph);
         if (warp == 0 && lane == 0)
             room.waiting = 0;
         p = kb <= 2 * SUM_WARPS ? meet_short<GROUP, ZERO, TOKENS>(pair, ph, tokens, p)
                                 : meet_long<GROUP, ZERO, TOKENS>(pair, ph, tokens, p);
+        note_clock<TOKENS>(CLOCK_MEET + ph);
     }
 }
 #endif
@@ -341,6 +345,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
             bar_init(room.taken + i, 1);
         }
         room.waiting = 0;
+        room.stamp = clock();
         room.run = *c.run;
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     }

@@ -30,6 +30,10 @@ typedef struct {
     int qkv, attn, x_ffn, h, x_attn, partial;
 } Exchange;
 
+/* Where an SM's consumers spend a launch, when somebody asks: waiting for and taking in x of a phase
+ * and meeting it with weights; attention until q, k, v are there, and the rest of it. */
+enum { CLOCK_TAKE, CLOCK_MEET = 4, CLOCK_HEADS = 8, CLOCK_ATTEND, N_CLOCKS };
+
 typedef struct {
     const PersistentLayer *layers; /* device */
     int n_layers, group, block_bytes;
@@ -45,10 +49,11 @@ typedef struct {
     Exchange exchange;
     AttentionCall attention; /* constants; pointers of a layer come from `layers` */
     RunState *run;
+    unsigned long long *clocks; /* [SM][N_CLOCKS] cycles, added up; NULL: nobody asks */
     /* of a launch */
     int ring, low,
-        high;        /* stages: in all; asked for at once while an exchange waits, and otherwise */
-    int x_blocks;    /* of room for x: those of the longest phase, or of the line as well */
+        high;     /* stages: in all; asked for at once while an exchange waits, and otherwise */
+    int x_blocks; /* of room for x: those of the longest phase, or of the line as well */
     int x_at, ring_at; /* in shared memory: x, or what attention needs; the ring */
     /* x before it is brought into act-order, behind the blocks that are made of it and in the place
      * of those of longer phases; 0: values were published in order */

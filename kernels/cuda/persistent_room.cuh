@@ -45,6 +45,7 @@ template <int TOKENS> struct __align__(128) Room
     RunState run;
     uint64_t full[MAX_RING], empty[MAX_RING], done[MAX_SLOTS], taken[MAX_SLOTS];
     volatile int waiting;
+    int stamp; /* low word of the clock at the last note_clock */
     float share[SUM_WARPS * TOKENS]; /* sums of squares */
     __align__(
         16) float red[slots_of(TOKENS) * SUM_WARPS * 32 * TOKENS]; /* [slot][sum][row][token] */
@@ -162,6 +163,17 @@ static __device__ __forceinline__ int last_task(const AttentionCall &a, int slic
 {
     const int tasks = a.n_kv_heads * attention_used(slices, chunks), sm = blockIdx.x;
     return sm >= tasks ? -1 : sm + (tasks - 1 - sm) / (int)gridDim.x * (int)gridDim.x;
+}
+
+/* The cycles since the last note belong to `which`.  Costs a branch where nobody asks. */
+template <int TOKENS> static __device__ __forceinline__ void note_clock(int which)
+{
+    Room<TOKENS> &room = room_of<TOKENS>();
+    if (room.call.clocks && threadIdx.x == 0) {
+        const int now = clock();
+        room.call.clocks[(size_t)blockIdx.x * N_CLOCKS + which] += (unsigned)(now - room.stamp);
+        room.stamp = now;
+    }
 }
 
 static __device__ __forceinline__ float *exchange_at(const PersistentCall &c, int layer, int kind,
