@@ -208,3 +208,9 @@ dist_check_SCRIPTS += tests/test_quantize.sh
 EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
 	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md \
 	tests/bench/quantize_table.py tests/bench/results-quantize.md
+
+# The guide itself, against what transformers computes.
+check_PROGRAMS += tests/test_guide_model.t
+tests_test_guide_model_t_SOURCES = tests/test_guide_model.c
+tests_test_guide_model_t_LDADD = $(TEST_LIBS)
+EXTRA_DIST += tests/data/guide_reference.json tests/make_guide_reference.py
