@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -229,6 +230,8 @@ static bool open_any(Engine *engine, const EngineOptions *options, const Progres
         if (err->kind != ERR_UNSUPPORTED && err->kind != ERR_MEMORY && err->kind != ERR_DEVICE)
             return false;
         log_write(LOG_INFO, "backend %s: %s", table[i]->name, err->text);
+        if (err->kind != ERR_UNSUPPORTED)
+            snprintf(engine->passed_over, sizeof engine->passed_over, "%s", err->text);
     }
     return false;
 }
@@ -363,6 +366,7 @@ void engine_info(const Engine *engine, ModelInfo *out)
         .chat_format_why = engine->format.why,
         .file_bytes = modelfile_bytes(engine->file),
         .backend = engine->backend_text,
+        .passed_over = engine->passed_over,
         .tokenizer_key = tokenizer_key(engine->tokenizer),
     };
     if (!engine->model)

@@ -100,6 +100,9 @@ typedef struct {
     uint64_t token_bytes;
     uint64_t memory_bytes; /* weights + KV at 4096 or max_context, estimated */
     const char *backend;   /* as the backend describes itself; "" without weights */
+    /* why a better backend was not taken although its device is there: it failed or has too little
+     * memory; "" */
+    const char *passed_over;
     /* hash of vocabulary, merges and added tokens, lower-case hexadecimal */
     const char *tokenizer_key;
 } ModelInfo;

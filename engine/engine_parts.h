@@ -20,6 +20,7 @@ struct Engine {
     Loaded *loaded;
     int64_t kv_budget; /* as EngineOptions */
     char backend_text[128];
+    char passed_over[sizeof((Error *)0)->text]; /* see ModelInfo */
 };
 
 /* The sentence for what a backend's call came to; KS_OK is a mistake.  Always returns false. */

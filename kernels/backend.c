@@ -6,7 +6,9 @@
 
 #include "kernels/kernels.h"
 
-static const BackendOps *const backends[] = {
+/* The first row is free for backend_put_first. */
+static const BackendOps *backends[] = {
+    NULL,
 #ifdef HAVE_CUDA
     &backend_cuda,
 #endif
@@ -16,16 +18,26 @@ static const BackendOps *const backends[] = {
 
 enum { N_BACKENDS = sizeof backends / sizeof *backends };
 
+void backend_put_first(const BackendOps *ops)
+{
+    backends[0] = ops;
+}
+
 const BackendOps *const *backend_table(int *n)
 {
-    *n = N_BACKENDS;
-    return backends;
+    int first = backends[0] == NULL;
+
+    *n = N_BACKENDS - first;
+    return backends + first;
 }
 
 const BackendOps *backend_find(const char *name)
 {
-    for (int i = 0; i < N_BACKENDS; i++)
-        if (strcmp(backends[i]->name, name) == 0)
-            return backends[i];
+    int n;
+    const BackendOps *const *table = backend_table(&n);
+
+    for (int i = 0; i < n; i++)
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
     return NULL;
 }

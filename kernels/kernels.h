@@ -297,6 +297,8 @@ struct Timeline {
  * reference is in the table for tests and is never chosen by itself. */
 const BackendOps *const *backend_table(int *n);
 const BackendOps *backend_find(const char *name); /* NULL if this build lacks it */
+/* Tests: a backend of their own before all others, while nothing is open; NULL takes it away. */
+void backend_put_first(const BackendOps *ops);
 
 /* The rows: cpu/backend.c, cpu/reference.c, cuda/backend.cu (only where HAVE_CUDA). */
 extern const BackendOps backend_cpu;

@@ -47,6 +47,7 @@ static void forget_model(Chat *chat)
     free(chat->model.backend);
     free(chat->model.chat_format);
     free(chat->model.tokenizer_key);
+    free(chat->model.notice);
     chat->model = (ModelSummary){ 0 };
     chat->has_model = false;
     chat->status.model = NULL;
@@ -217,6 +218,7 @@ static void copy_model(Chat *chat, const ModelSummary *model)
     chat->model.backend = xstrdup(model->backend);
     chat->model.chat_format = xstrdup(model->chat_format);
     chat->model.tokenizer_key = xstrdup(model->tokenizer_key);
+    chat->model.notice = xstrdup(model->notice);
     chat->has_model = true;
     chat->status.model = &chat->model;
     chat->status.context_size = model->context;

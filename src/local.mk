@@ -31,6 +31,7 @@ libprogram_a_SOURCES += src/slash_turn.c
 libprogram_a_SOURCES += src/prompt.c src/prompt.h
 libprogram_a_SOURCES += src/provider.c src/provider.h
 libprogram_a_SOURCES += src/provider_local.c src/provider_local.h
+libprogram_a_SOURCES += src/local_model.c src/local_model.h
 libprogram_a_SOURCES += src/provider_script.c src/provider_script.h
 libprogram_a_SOURCES += src/script.c src/script.h
 libprogram_a_SOURCES += src/stop_filter.c src/stop_filter.h

@@ -93,6 +93,7 @@ void event_free(Event *event)
     free(event->model.backend);
     free(event->model.chat_format);
     free(event->model.tokenizer_key);
+    free(event->model.notice);
     free(event);
 }
 

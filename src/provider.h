@@ -104,6 +104,7 @@ typedef struct {
 typedef struct {
     char *name, *path, *quant, *backend, *chat_format, *tokenizer_key; /* owned */
     int context, n_vocab;
+    char *notice; /* owned: what the user should know of how it was opened; "" or NULL: nothing */
     double load_ms;
     Sampling sampling; /* the model's own defaults */
     bool has_sampling;

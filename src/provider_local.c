@@ -13,21 +13,19 @@
 #include "src/base/clock.h"
 #include "src/base/i18n.h"
 #include "src/base/mem.h"
+#include "src/local_model.h"
 #include "src/prompt.h"
 #include "src/stop_filter.h"
 
 enum {
-    AUTO_CONTEXT = 8192,    /* tokens, unless the model has less or the user says */
-    SMALLEST_CONTEXT = 512, /* before giving up for want of memory */
-    MEASURABLE = 8,         /* tokens; fewer say little about the speed of reading */
-    UNSETTLED = 4,          /* tokens at the end of a draft that its next letters may change */
-    PREREAD_BATCH = 32,     /* tokens; what is lost at most when something better comes */
+    MEASURABLE = 8,     /* tokens; fewer say little about the speed of reading */
+    UNSETTLED = 4,      /* tokens at the end of a draft that its next letters may change */
+    PREREAD_BATCH = 32, /* tokens; what is lost at most when something better comes */
 };
 
 typedef struct {
     Provider base; /* first */
-    Engine *engine;
-    Session *session;
+    LocalModel model;
     double ms_a_token; /* of reading prompts; 0: not measured yet */
 } LocalProvider;
 
@@ -97,10 +95,7 @@ static void local_close_model(Provider *base)
 {
     LocalProvider *p = (LocalProvider *)base;
 
-    session_free(p->session);
-    engine_close(p->engine);
-    p->session = NULL;
-    p->engine = NULL;
+    local_model_close(&p->model);
     p->ms_a_token = 0;
 }
 
@@ -108,86 +103,6 @@ static void local_close(Provider *base)
 {
     local_close_model(base);
     free(base);
-}
-
-/* Without a wish: as much as the model has up to a limit, and less where memory is short. */
-static Session *open_session(Engine *engine, int wanted, Error *err)
-{
-    ModelInfo info;
-    int context;
-    Error failed = ERROR_INIT;
-    Session *session;
-
-    if (wanted)
-        return session_new(engine, wanted, err);
-    engine_info(engine, &info);
-    context = info.max_context < AUTO_CONTEXT ? info.max_context : AUTO_CONTEXT;
-    while (!(session = session_new(engine, context, &failed)) && failed.kind == ERR_MEMORY &&
-           context / 2 >= SMALLEST_CONTEXT)
-        context /= 2;
-    if (!session)
-        *err = failed;
-    return session;
-}
-
-/* "Q4_1", or "gptq 4 bit". */
-static char *quant_text(const ModelInfo *info)
-{
-    Buf text = BUF_INIT;
-
-    buf_puts(&text, info->quant);
-    if (info->bits > 0 && info->group_size != 0)
-        buf_printf(&text, _(" %d bit"), info->bits);
-    return buf_take(&text);
-}
-
-static Event *opened_event(const LocalProvider *p, const char *name, const char *path,
-                           double load_ms)
-{
-    Event *event = event_new(EVENT_OPENED);
-    ModelInfo info;
-
-    engine_info(p->engine, &info);
-    event->model = (ModelSummary){
-        .name = xstrdup(name),
-        .path = xstrdup(path),
-        .quant = quant_text(&info),
-        .backend = xstrdup(info.backend),
-        .chat_format = xstrdup(info.chat_format),
-        .tokenizer_key = xstrdup(info.tokenizer_key),
-        .context = session_context(p->session),
-        .n_vocab = info.n_vocab,
-        .load_ms = load_ms,
-        .sampling = SAMPLING_INIT,
-    };
-    event->model.has_sampling = engine_default_sampling(p->engine, &event->model.sampling);
-    return event;
-}
-
-/* What the screen calls a model: the last part of a path, ORG/NAME as it is. */
-static const char *short_name(const char *model)
-{
-    const char *slash = strrchr(model, '/');
-
-    return slash && slash[1] && (model[0] == '/' || model[0] == '.') ? slash + 1 : model;
-}
-
-static bool open_at(LocalProvider *p, const Request *request, const char *path,
-                    const Progress *progress, Error *err)
-{
-    EngineOptions options = {
-        .model = path,
-        .backend = request->backend,
-        .isa = request->isa,
-        .threads = request->threads,
-        .chat_format = request->chat_format,
-        .kv_budget = request->kv_budget < 0 ? -1 : (int64_t)request->kv_budget * 1024 * 1024,
-    };
-
-    p->engine = engine_open(&options, progress, err);
-    if (p->engine)
-        p->session = open_session(p->engine, request->context, err);
-    return p->session != NULL;
 }
 
 static bool local_open_model(Provider *base, const Request *request, const EventSink *sink,
@@ -205,13 +120,13 @@ static bool local_open_model(Provider *base, const Request *request, const Event
     good = engine_locate(request->model, &path, &err);
     if (good) {
         local_close_model(base);
-        good = open_at(p, request, buf_cstr(&path), &progress, &err);
+        good = local_model_open(&p->model, request, buf_cstr(&path), &progress, &err);
         if (!good)
             local_close_model(base);
     }
     if (good)
         sink->emit(sink->arg,
-                   opened_event(p, short_name(request->model), buf_cstr(&path), ms_since(start)));
+                   local_model_event(&p->model, request, buf_cstr(&path), ms_since(start)));
     buf_release(&path);
     return good || emit_failed(sink, &err);
 }
@@ -267,10 +182,10 @@ static bool prime_stream(Run *run, Error *err)
 
     if (request->use_ids || !(goes_on || request->raw) || !last)
         return true;
-    if (goes_on && last->ids.n && is_ours(run->p->engine, last->tokenizer_key))
+    if (goes_on && last->ids.n && is_ours(run->p->model.engine, last->tokenizer_key))
         tokens_append(&before, last->ids.ids, last->ids.n);
     else
-        good = engine_tokenize(run->p->engine, str_from(last->text), false, &before, err);
+        good = engine_tokenize(run->p->model.engine, str_from(last->text), false, &before, err);
     for (size_t i = 0; i < before.n; i++)
         text_stream_push(run->stream, before.ids[i], &ignored);
     tokens_release(&before);
@@ -286,7 +201,7 @@ static void emit_started(Run *run, SyncCounts counts)
         .prompt = counts.prompt,
         .reused = counts.reused,
         .computed = counts.computed,
-        .context = session_context(run->p->session),
+        .context = session_context(run->p->model.session),
     };
     event->usage = run->usage;
     event->window_from = run->prompt.window_from;
@@ -319,7 +234,7 @@ static void emit_done(Run *run)
         tokens_append(&event->prompt_ids, run->prompt.ids.ids, run->prompt.ids.n);
     event->end_id = run->end_id;
     event->reason = run->reason;
-    run->usage.kept_bytes = session_resident(run->p->session, &run->usage.kept);
+    run->usage.kept_bytes = session_resident(run->p->model.session, &run->usage.kept);
     event->usage = run->usage;
     event->timing = run->timing;
     run->sink->emit(run->sink->arg, event);
@@ -335,11 +250,11 @@ static bool read_prompt(Run *run, Error *err)
 {
     LocalProvider *p = run->p;
     int64_t start = clock_mono_us();
-    SyncCounts counts = session_plan(p->session, &run->prompt.ids);
+    SyncCounts counts = session_plan(p->model.session, &run->prompt.ids);
     bool good;
 
     emit_started(run, counts);
-    good = session_sync(p->session, &run->prompt.ids, &run->progress, &counts, err);
+    good = session_sync(p->model.session, &run->prompt.ids, &run->progress, &counts, err);
     run->read = clock_mono_us();
     run->timing.prefill = (double)(run->read - start) / 1000.0;
     if (good)
@@ -356,7 +271,7 @@ static bool take_id(Run *run, int32_t id)
     if (run->usage.generated++ == 0)
         run->timing.first = ms_since(run->start);
     tokens_push(&run->unsent, id);
-    if (engine_is_end(run->p->engine, id)) {
+    if (engine_is_end(run->p->model.engine, id)) {
         run->end_id = id;
         run->reason = DONE_EOS;
         return true;
@@ -401,7 +316,8 @@ static bool reply(Run *run, Error *err)
     int32_t id;
 
     while (!is_cancelled(run)) {
-        if (!session_next(run->p->session, &run->request->sampling, &id, &run->progress, &ended)) {
+        if (!session_next(run->p->model.session, &run->request->sampling, &id, &run->progress,
+                          &ended)) {
             if (ended.kind != ERR_CONTEXT && ended.kind != ERR_CANCELLED) {
                 *err = ended;
                 return false;
@@ -423,10 +339,11 @@ static bool run_all(Run *run, Error *err)
     Error failed = ERROR_INIT;
     bool good;
 
-    if (!p->session)
+    if (!p->model.session)
         return error_set(err, ERR_USAGE, _("no model is open; choose one"));
-    run->stream = text_stream_new(p->engine);
-    if (!prompt_build(p->engine, session_context(p->session), run->request, &run->prompt, err) ||
+    run->stream = text_stream_new(p->model.engine);
+    if (!prompt_build(p->model.engine, session_context(p->model.session), run->request,
+                      &run->prompt, err) ||
         !prime_stream(run, err))
         return false;
     if (!read_prompt(run, &failed)) {
@@ -470,9 +387,9 @@ static bool local_generate(Provider *base, const Request *request, const EventSi
 
 static bool plan_prompt(LocalProvider *p, const Request *request, Prompt *prompt, Error *err)
 {
-    if (!p->session)
+    if (!p->model.session)
         return error_set(err, ERR_USAGE, _("no model is open; choose one"));
-    return prompt_build(p->engine, session_context(p->session), request, prompt, err);
+    return prompt_build(p->model.engine, session_context(p->model.session), request, prompt, err);
 }
 
 /* A prompt that is too long is an answer too: its length says so. */
@@ -485,13 +402,13 @@ static bool local_plan(Provider *base, const Request *request, const EventSink *
 
     if (good) {
         Event *event = event_new(EVENT_PLAN);
-        SyncCounts counts = session_plan(p->session, &prompt.ids);
+        SyncCounts counts = session_plan(p->model.session, &prompt.ids);
 
         event->usage = (Usage){
             .prompt = counts.prompt,
             .reused = counts.reused,
             .computed = counts.computed,
-            .context = session_context(p->session),
+            .context = session_context(p->model.session),
         };
         event->timing.prefill = counts.computed * p->ms_a_token;
         event->window_from = prompt.window_from;
@@ -515,7 +432,7 @@ static bool build_longer(LocalProvider *p, const Request *request, Prompt *out, 
     memcpy(longer.message, request->message, n * sizeof *longer.message);
     buf_printf(&text, "%s x", request->message[n - 1].text);
     longer.message[n - 1].text = (char *)buf_cstr(&text);
-    good = prompt_build(p->engine, session_context(p->session), &longer, out, err);
+    good = prompt_build(p->model.engine, session_context(p->model.session), &longer, out, err);
     free(longer.message);
     buf_release(&text);
     return good;
@@ -529,7 +446,8 @@ static size_t settled(LocalProvider *p, const Request *request, Prompt *prompt)
     Error ignored = ERROR_INIT;
     size_t n = 0;
 
-    if (prompt_build(p->engine, session_context(p->session), request, prompt, &ignored) &&
+    if (prompt_build(p->model.engine, session_context(p->model.session), request, prompt,
+                     &ignored) &&
         build_longer(p, request, &longer, &ignored) && prompt->window_from == longer.window_from)
         n = tokens_common(prompt->ids.ids, prompt->ids.n, longer.ids.ids, longer.ids.n);
     prompt_release(&longer);
@@ -545,12 +463,12 @@ static void local_preread(Provider *base, const Request *request, const EventSin
     Progress progress = { .cancel = cancel, .arg = &reporter, .poll = poll };
     Prompt prompt = PROMPT_INIT;
     Error ignored = ERROR_INIT;
-    size_t n = p->session && request->n_messages ? settled(p, request, &prompt) : 0, at;
+    size_t n = p->model.session && request->n_messages ? settled(p, request, &prompt) : 0, at;
     bool good = n > 0;
 
     prompt.ids.n = good ? n : prompt.ids.n;
-    at = good ? (size_t)session_plan(p->session, &prompt.ids).reused : 0;
-    if (at + 1 == n && (size_t)session_length(p->session) >= n)
+    at = good ? (size_t)session_plan(p->model.session, &prompt.ids).reused : 0;
+    if (at + 1 == n && (size_t)session_length(p->model.session) >= n)
         at = n; /* all but the last is surely there: nothing to win */
     while (good && at < n && !atomic_load(cancel)) {
         Tokens part = prompt.ids;
@@ -558,7 +476,7 @@ static void local_preread(Provider *base, const Request *request, const EventSin
         int64_t start = clock_mono_us();
 
         at = part.n = at + PREREAD_BATCH < n ? at + PREREAD_BATCH : n;
-        good = session_sync(p->session, &part, &progress, &counts, &ignored);
+        good = session_sync(p->model.session, &part, &progress, &counts, &ignored);
         if (good)
             note_speed(p, counts.computed, ms_since(start));
     }

@@ -112,6 +112,8 @@ static Step take_event(Turn *turn, const Event *event, RequestKind awaited, Erro
     case EVENT_OPENED:
         clear_progress(turn);
         turn->load_ms = event->model.load_ms;
+        if (event->model.notice && *event->model.notice)
+            fprintf(stderr, "kaiwa: %s\n", event->model.notice);
         return awaited == REQUEST_OPEN ? ENDED : GOING_ON;
     case EVENT_TEXT:
         take_text(turn, event);

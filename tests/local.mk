@@ -180,8 +180,11 @@ tests_test_split_t_SOURCES = tests/test_split.c
 tests_test_split_t_LDADD = $(TEST_LIBS)
 dist_check_SCRIPTS += tests/test_tokenizer_vectors.sh
 
-# What make check-gpu runs, the last on the GPU instead of the CPU.  Without a GPU they skip.
-GPU_TESTS = tests/test_cuda.t tests/test_cuda_models.t tests/test_reference.t
+# What make check-gpu runs, the last and the scripts on the GPU instead of the CPU.  Without a GPU they
+# skip.
+GPU_TESTS = tests/test_cuda.t tests/test_cuda_models.t tests/test_stop.t tests/test_fault.t \
+	tests/test_reference.t
+GPU_SHELL_TESTS = tests/test_chat_pty.sh
 check_PROGRAMS += tests/test_cuda.t tests/test_cuda_models.t
 tests_test_cuda_models_t_SOURCES = tests/test_cuda_models.c $(OTHER_BACKEND)
 tests_test_cuda_models_t_LDADD = $(TEST_LIBS)
@@ -197,6 +200,13 @@ endif
 check_PROGRAMS += tests/test_cuda_places.t
 tests_test_cuda_places_t_SOURCES = tests/test_cuda_places.c
 tests_test_cuda_places_t_LDADD = $(TEST_LIBS)
+
+# Stops, and faults of a device: on the CPU, and on CUDA where there is a GPU.
+check_PROGRAMS += tests/test_stop.t tests/test_fault.t
+tests_test_stop_t_SOURCES = tests/test_stop.c tests/tiny_shape.c tests/tiny_shape.h
+tests_test_stop_t_LDADD = $(TEST_LIBS)
+tests_test_fault_t_SOURCES = tests/test_fault.c tests/faulty.c tests/faulty.h $(PROVIDER_RIG)
+tests_test_fault_t_LDADD = $(TEST_LIBS)
 
 # Reading ahead while a message is typed.
 check_PROGRAMS += tests/test_preread.t
@@ -217,5 +227,11 @@ dist_check_SCRIPTS += tests/test_quantize.sh
 # Weights of the seed model's shape, for measuring.
 EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
 	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md \
-	tests/bench/quantize_table.py tests/bench/results-quantize.md \
+	tests/bench/quantize_table.py tests/bench/results-quantize.md
+
+# The guide itself, against what transformers computes.
+check_PROGRAMS += tests/test_guide_model.t
+tests_test_guide_model_t_SOURCES = tests/test_guide_model.c
+tests_test_guide_model_t_LDADD = $(TEST_LIBS)
+EXTRA_DIST += tests/data/guide_reference.json tests/make_guide_reference.py \
 	tests/bench/prefill_probe.cu tests/bench/build_prefill_probe.sh

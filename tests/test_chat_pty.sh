@@ -1,11 +1,11 @@
 #!/bin/sh
 # The chat on the screen of a terminal, turn by turn (chat_pty.py), on the bundled guide or else a test
-# model.  KAIWA_CHAT_BACKEND: cpu or cuda; KAIWA_CHAT_MODEL: another model.
+# model.  KAIWA_TEST_BACKEND: cpu or cuda; KAIWA_CHAT_MODEL: another model.
 set -u
 KAIWA=${KAIWA:-$PWD/kaiwa}
 src=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 models=${KAIWA_TEST_MODELS:-${XDG_CACHE_HOME:-$HOME/.cache}/kaiwa-test-models}
-backend=${KAIWA_CHAT_BACKEND:-cpu}
+backend=${KAIWA_TEST_BACKEND:-cpu}
 skip() {
     if [ "${CI:-}" = true ] && [ "$backend" = cpu ]; then
         echo "1..1"

@@ -422,11 +422,12 @@ static bool write_config(const Tiny *t, const char *dir)
         ok =
             tiny_json_write(dir, s->kind == TINY_AWQ ? "quant_config.json" : "quantize_config.json",
                             quantisation(s));
-    return tiny_json_write(dir, "config.json", config) & ok &
-           tiny_json_write(dir, "generation_config.json",
+    ok = tiny_json_write(dir, "config.json", config) && ok;
+    return tiny_json_write(dir, "generation_config.json",
                            json_pack("{s:i,s:i,s:b,s:f,s:f}", "bos_token_id", t->vocab.bos,
                                      "eos_token_id", t->vocab.eos, "do_sample", 1, "temperature",
-                                     0.6, "top_p", 0.9));
+                                     0.6, "top_p", 0.9)) &&
+           ok;
 }
 
 static bool write_weights(const Tiny *t, const char *dir)
@@ -573,7 +574,7 @@ bool tiny_model_write(const char *dir, const TinySpec *spec)
     tiny_vocab_init(&t.vocab, &t.spec);
     put_tensors(&t);
     ok = t.gguf ? write_gguf(&t, dir)
-                : write_weights(&t, dir) & write_config(&t, dir) &
+                : write_weights(&t, dir) && write_config(&t, dir) &&
                       tiny_vocab_write(&t.vocab, &t.spec, dir);
     if (!ok)
         fprintf(stderr, "tiny model in %s: cannot be written\n", dir);

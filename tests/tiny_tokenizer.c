@@ -382,9 +382,10 @@ bool tiny_vocab_write(const TinyVocab *v, const TinySpec *spec, const char *dir)
     }
     if (v->chat_template)
         json_object_set_new(config, "chat_template", json_string(v->chat_template));
-    return tiny_json_write(dir, "tokenizer.json", spm ? spm_json(v) : bpe_json(v)) &
-           tiny_json_write(dir, "tokenizer_config.json", config) &
-           tiny_json_write(dir, "special_tokens_map.json", map);
+    /* Each is written, since writing releases it. */
+    bool good = tiny_json_write(dir, "tokenizer.json", spm ? spm_json(v) : bpe_json(v));
+    good = tiny_json_write(dir, "tokenizer_config.json", config) && good;
+    return tiny_json_write(dir, "special_tokens_map.json", map) && good;
 }
 
 void tiny_vocab_meta(const TinyVocab *v, const TinySpec *spec, TensorWriter *w)

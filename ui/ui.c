@@ -300,6 +300,8 @@ static void take_events(App *app)
         unsigned changes = chat_event(app->chat, event);
         if (changes & CHAT_CHANGED_MODEL)
             start_model_changed((ChatStart *)app->start);
+        if (event->kind == EVENT_OPENED && event->model.notice && *event->model.notice)
+            app_notice(app, event->model.notice);
         app->n_events += event->kind != EVENT_PLAN; /* which no gate holds back */
         event_free(event);
         app_changed(app, changes);
