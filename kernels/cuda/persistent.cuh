@@ -30,8 +30,8 @@ typedef struct {
     int qkv, attn, x_ffn, h, x_attn, partial;
 } Exchange;
 
-/* Where an SM's consumers spend a launch, when somebody asks: waiting for and taking in x of a phase
- * and meeting it with weights; attention until q, k, v are there, and the rest of it. */
+/* Where an SM's consumers spend a launch, when somebody asks: waiting for and taking in x of a
+ * phase, and meeting it with weights; attention until q, k, v are there, and the rest of it. */
 enum { CLOCK_TAKE, CLOCK_MEET = 4, CLOCK_HEADS = 8, CLOCK_ATTEND, N_CLOCKS };
 
 typedef struct {
