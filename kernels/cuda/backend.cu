@@ -340,11 +340,29 @@ static KStatus prepare_feed(CudaTimeline *t, const int32_t *ids, int n, Want wan
     return KS_OK;
 }
 
+/* row: of the first logits in t->all.  What a prefill finds infinite may only be too much for fp16:
+ * once more then, with room; these tokens alone, lest bits depend on what came before. */
+static KStatus feed_some(CudaTimeline *t, const int32_t *ids, int n, bool prefill, Want want,
+                         int row)
+{
+    CudaLoaded *m = loaded_of(t);
+    KStatus s = KS_NAN;
+    for (int wide = 0; s == KS_NAN && wide < (prefill && m->wgmma ? 2 : 1); wide++) {
+        m->wide_h = wide;
+        cudaError_t e = feed_batch(t, ids, n, prefill);
+        if (e == cudaSuccess && want != WANT_NONE)
+            e = want == WANT_LAST ? forward_head(m, n - 1, 1, m->logits)
+                                  : forward_head(m, 0, n, t->all + (size_t)row * m->shape.n_vocab);
+        s = e == cudaSuccess ? finish(t, "reading the prompt")
+                             : cuda_status(device_of(t), e, "reading the prompt");
+    }
+    return s;
+}
+
 static KStatus feed(Timeline *base, const int32_t *ids, int n, Want want, const KCall *call)
 {
     CudaTimeline *t = timeline_of(base);
     CudaLoaded *m = loaded_of(t);
-    CudaBackend *b = device_of(t);
     KStatus s = prepare_feed(t, ids, n, want);
     for (int done = 0; s == KS_OK && done < n;) {
         if (call && call->cancel && call->cancel->load())
@@ -352,13 +370,8 @@ static KStatus feed(Timeline *base, const int32_t *ids, int n, Want want, const 
         bool prefill = m->can_prefill && n - done >= m->prefill_from;
         int most = prefill ? m->prefill_tokens : m->decode_tokens,
             k = n - done < most ? n - done : most;
-        cudaError_t e = feed_batch(t, ids + done, k, prefill);
-        if (e == cudaSuccess && want == WANT_ALL)
-            e = forward_head(m, 0, k, t->all + (size_t)done * m->shape.n_vocab);
-        else if (e == cudaSuccess && want == WANT_LAST && done + k == n)
-            e = forward_head(m, k - 1, 1, m->logits);
-        s = e == cudaSuccess ? finish(t, "reading the prompt")
-                             : cuda_status(b, e, "reading the prompt");
+        s = feed_some(t, ids + done, k, prefill,
+                      want == WANT_LAST && done + k < n ? WANT_NONE : want, done);
         if (s != KS_OK)
             return s;
         memcpy(t->history + t->length, ids + done, (size_t)k * sizeof *ids);

@@ -48,6 +48,7 @@ typedef struct {
     const float *output_norm;
     const float2 *rope; /* [max_context][rope_dims / 2] */
     bool can_prefill, wgmma;
+    bool wide_h;        /* SiLU(gate) * up stays in float: it may exceed what fp16 holds */
     int prefill_tokens; /* at once */
     int prefill_from;   /* as few tokens are worth it */
     int decode_tokens;  /* at once: as many as shared memory holds */

@@ -63,6 +63,15 @@ static WgmmaX x_of(const CudaLoaded *m)
     return x;
 }
 
+/* x of down where gate and up write it themselves, in the room of h: two bytes of its eight a
+ * column, and the scales behind them. */
+static WgmmaX narrow_x_of(const CudaLoaded *m)
+{
+    const size_t bytes = (size_t)m->shape.intermediate * WGMMA_TOKENS * sizeof(__half);
+    WgmmaX x = { (uint8_t *)m->h, (float *)((uint8_t *)m->h + bytes) };
+    return x;
+}
+
 static cudaError_t prepare(CudaLoaded *m, PrefillPrepare *p, const DevLinear *w)
 {
     const CudaBackend *b = backend_of(m);
@@ -74,7 +83,8 @@ static cudaError_t prepare(CudaLoaded *m, PrefillPrepare *p, const DevLinear *w)
 static cudaError_t multiply(CudaLoaded *m, WgmmaCall *c)
 {
     const CudaBackend *b = backend_of(m);
-    c->x = x_of(m);
+    if (!c->x.x)
+        c->x = x_of(m);
     WgmmaPlan plan = wgmma_plan(c, b->n_sms);
     return wgmma_linear(c, &plan, b->n_sms, b->pdl, b->stream);
 }
@@ -161,14 +171,19 @@ static cudaError_t ffn_part(CudaLoaded *m, int layer, int tokens)
     add_part(&gu, &l->up, 0);
     PrefillPrepare p = prepare_call(m, layer, tokens, m->x, s->hidden, l->ffn_norm);
     const bool fused = wgmma_is_fusible(&gu);
+    const bool narrow = fused && !m->wide_h && !l->down.perm && n % BLOCK_COLS == 0;
+    WgmmaCall down = wgmma_call(m->x, s->hidden, EPILOGUE_ADD, tokens);
+    if (narrow)
+        gu.to = down.x = narrow_x_of(m);
     if (!fused) /* gate and up side by side; SiLU when x of down is made */
         gu.epilogue = EPILOGUE_STORE, gu.stride = 2 * n, gu.offset[1] = n;
     TRY(multiply_parts(m, &p, &gu));
-    p = prepare_call(m, layer, tokens, m->h, n, NULL);
-    if (!fused)
-        p.up = m->h + n, p.stride = 2 * n;
-    TRY(prepare(m, &p, &l->down));
-    WgmmaCall down = wgmma_call(m->x, s->hidden, EPILOGUE_ADD, tokens);
+    if (!narrow) {
+        p = prepare_call(m, layer, tokens, m->h, n, NULL);
+        if (!fused)
+            p.up = m->h + n, p.stride = 2 * n;
+        TRY(prepare(m, &p, &l->down));
+    }
     add_part(&down, &l->down, 0);
     return multiply(m, &down);
 }

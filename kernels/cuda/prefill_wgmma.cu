@@ -3,10 +3,9 @@
  * brought to shared memory in wgmma's swizzle by bulk copies, because it lies so in memory
  * (wgmma_x_place).
  *
- * A block is one producer warp and one or two warp groups of 128 rows x 16 to 128 tokens. Exact:
- * groups of 128 columns; the weights are q - zero, the sums are kept in units of the current
- * group's scale and rescaled when the next begins, so the only roundings are those of x and of
- * the sums. Otherwise the scaled weight is rounded to fp16, which suits groups of any size. */
+ * A block is one producer warp and one or two warp groups of 128 rows x 16 to 128 tokens. The
+ * weights are q - zero, the sums are kept in units of the current group's scale and rescaled when
+ * the next begins, so the only roundings are those of x and of the sums. */
 #include "kernels/cuda/wgmma_finish.cuh"
 
 #include <math.h>
@@ -22,7 +21,6 @@ static __device__ __forceinline__ void consume_tiles(const WgmmaCall &c, Ring r,
                    slot = warp / 4 * UNITS * unit_bytes + warp % 4 * c.part[0].block_bytes;
     Consumer<N, KIND> s;
     s.lane = threadIdx.x % 32, s.zero = c.part[0].zero;
-    s.group_shift = __ffs(c.part[0].group / 16) - 1;
     pdl_wait();
     for (int i = first; i < total; i += step) {
         Tile t = tile_of(c, i, rank);
@@ -173,22 +171,27 @@ static __global__ void __launch_bounds__(256)
 
 typedef void (*WgmmaKernel)(const WgmmaCall);
 
+/* Costs in nanoseconds, fitted to what each way to cut took at the seed's shapes on an H100 (460
+ * products, tests/bench/results-cuda.md; 7 % off on average). */
 static const struct {
     int groups, tokens;
-    WgmmaKernel kernel[3]; /* by WgmmaWeights */
+    double alone, pair, end; /* 128 columns with one block or two on an SM, and a tile besides */
+    WgmmaKernel kernel[N_WEIGHTS];
 } table[] = {
-#define ROW(g, n)                                                                                  \
+#define ROW(g, n, alone, pair, end)                                                                \
     {                                                                                              \
-        g, n,                                                                                      \
+        g, n, alone, pair, end,                                                                    \
         {                                                                                          \
-            k_wgmma<g, n, WEIGHTS_ANY>, k_wgmma<g, n, WEIGHTS_SCALED>,                             \
-                k_wgmma<g, n, WEIGHTS_EXACT>                                                       \
+            k_wgmma<g, n, WEIGHTS_128>, k_wgmma<g, n, WEIGHTS_64>, k_wgmma<g, n, WEIGHTS_32>,      \
+                k_wgmma<g, n, WEIGHTS_16>, k_wgmma<g, n, WEIGHTS_MINIMUM>                          \
         }                                                                                          \
     }
-    ROW(2, 128), ROW(1, 128), ROW(2, 64), ROW(1, 64), ROW(1, 32), ROW(1, 16),
+    ROW(2, 128, 1495, 0, 9150),  ROW(1, 128, 1430, 1716, 8730), ROW(2, 64, 1227, 0, 3770),
+    ROW(1, 64, 789, 1060, 2690), ROW(1, 32, 650, 864, 850),     ROW(1, 16, 603, 789, 0),
 #undef ROW
 };
 enum { N_SHAPES = sizeof table / sizeof *table };
+static const double cost_of_launch = 2150, cost_of_second = 757, cost_of_split = 3550;
 
 static int shared_limit_of_block;
 
@@ -208,11 +211,16 @@ static int stages_of(const WgmmaPlan *plan, int block_bytes)
     return n < MAX_STAGES ? n : MAX_STAGES;
 }
 
-static WgmmaKernel kernel_of(const WgmmaPlan *plan)
+static WgmmaKernel kernel_of(const WgmmaPlan *plan, const DevLinear *w)
 {
-    for (int i = 0; i < N_SHAPES; i++)
+    const int kind = w->zero == ZERO_MIN ? (w->group == 32 ? WEIGHTS_MINIMUM : N_WEIGHTS)
+                     : w->group == 128   ? WEIGHTS_128
+                     : w->group == 64    ? WEIGHTS_64
+                     : w->group == 32    ? WEIGHTS_32
+                                         : WEIGHTS_16;
+    for (int i = 0; i < N_SHAPES && kind < N_WEIGHTS; i++)
         if (table[i].groups == plan->groups && table[i].tokens == plan->tokens)
-            return table[i].kernel[plan->weights];
+            return table[i].kernel[kind];
     return NULL;
 }
 
@@ -250,18 +258,23 @@ bool wgmma_can_rope(const WgmmaCall *call)
            !a->q_norm && !a->k_norm && wgmma_is_fusible(call);
 }
 
-/* Cycles of an SM for `tiles` tiles: rounds over the SMs, times what a block of 128 columns
- * takes by the tensor cores (85 % of their rate) or by the reads of L2 (28 bytes a cycle), and
- * what a tile costs besides. */
-static double cycles_of(const DevLinear *a, const WgmmaPlan *p, long tiles, int split, int n_sms)
+/* Blocks of a kernel that are on an SM at once. */
+static int resident(int groups)
 {
-    double math = p->groups * p->tokens * 8 / 0.85,
-           reads = (double)stage_bytes(p->groups, p->tokens, a->block_bytes) / 28,
-           block = math > reads ? math : reads;
-    double floor = 300.0 * p->groups; /* turning nibbles into fragments */
-    block = block > floor ? block : floor;
-    return div_up(tiles * split, n_sms) * (div_up(a->k_blocks, split) * block + 2500 +
-                                           8.0 * p->groups * p->tokens + (split > 1 ? 2000 : 0));
+    return groups == 1 ? 2 : 1;
+}
+
+/* Time of `tiles` tiles of shape i, each shared by `split` blocks: rounds over the SMs.  Clusters
+ * of four do not fill the processors of a GPU to the last, 7/8 of them is what is counted on. */
+static double cost_of_tiles(int i, long tiles, int split, int k_blocks, int n_sms)
+{
+    const long sms = split < 4 ? n_sms : n_sms * 7 / 8 / split * split, blocks = tiles * split,
+               room = sms * resident(table[i].groups), rest = blocks % room;
+    const double end = table[i].end + (split > 1 ? cost_of_split : 0),
+                 full = resident(table[i].groups) > 1 ? table[i].pair : table[i].alone;
+    const int k = div_up(k_blocks, split);
+    return blocks / room * (k * full + end) +
+           (rest ? k * (rest <= sms ? table[i].alone : full) + end : 0);
 }
 
 static long tiles_of(const WgmmaCall *call, const WgmmaPlan *p)
@@ -269,15 +282,16 @@ static long tiles_of(const WgmmaCall *call, const WgmmaPlan *p)
     return (long)div_up(warp_groups_of(call), p->groups) * div_up(call->tokens, p->tokens);
 }
 
-static double plan_cycles(const WgmmaCall *call, const WgmmaPlan *p, int n_sms)
+static double plan_cost(const WgmmaCall *call, int i, const WgmmaPlan *p, int n_sms)
 {
-    const DevLinear *a = &call->part[0];
+    const int kb = call->part[0].k_blocks;
     long tiles = tiles_of(call, p), rest = p->tail > 1 ? tiles % n_sms : 0;
-    const double launch = 5000;
-    double cycles = cycles_of(a, p, tiles - rest, p->split, n_sms);
-    return rest ? cycles + cycles_of(a, p, rest, p->tail, n_sms) + launch : cycles;
+    double cost = cost_of_launch + cost_of_tiles(i, tiles - rest, p->split, kb, n_sms);
+    return rest ? cost + cost_of_second + cost_of_tiles(i, rest, p->tail, kb, n_sms) : cost;
 }
 
+/* A matter of the shapes and the number of SMs alone: how a product is cut decides its last
+ * bits. */
 WgmmaPlan wgmma_plan(const WgmmaCall *call, int n_sms)
 {
     static const int cuts[][2] = { { 1, 1 }, { 2, 1 }, { 4, 1 }, { 1, 2 }, { 1, 4 } };
@@ -287,18 +301,12 @@ WgmmaPlan wgmma_plan(const WgmmaCall *call, int n_sms)
     memset(&best, 0, sizeof best);
     for (int i = 0; i < N_SHAPES * 5; i++) {
         const int *cut = cuts[i % 5];
-        WgmmaPlan p = { table[i / 5].groups,
-                        table[i / 5].tokens,
-                        cut[0],
-                        cut[1],
-                        0,
-                        a->group == BLOCK_COLS && a->zero != ZERO_MIN ? WEIGHTS_EXACT
-                                                                      : WEIGHTS_ANY };
+        WgmmaPlan p = { table[i / 5].groups, table[i / 5].tokens, cut[0], cut[1], 0 };
         if ((cut[1] > 1 && tiles_of(call, &p) < n_sms) || stages_of(&p, a->block_bytes) < 2)
             continue;
-        double cycles = plan_cycles(call, &p, n_sms);
-        if (cycles < least)
-            least = cycles, best = p;
+        double cost = plan_cost(call, i / 5, &p, n_sms);
+        if (cost < least)
+            least = cost, best = p;
     }
     return best;
 }
@@ -328,15 +336,15 @@ static cudaError_t launch_tiles(WgmmaCall *c, const WgmmaPlan *plan, int n_sms, 
                                 cudaStream_t stream)
 {
     /* a split tile leaves its sums in the ring, so no tile may follow it in the same block */
-    const int tiles = c->end_tile - c->first_tile, most = n_sms * (plan->groups == 1 ? 2 : 1),
+    const int tiles = c->end_tile - c->first_tile, most = n_sms * resident(plan->groups),
               grid = c->split > 1   ? tiles * c->split
                      : tiles < most ? tiles
                                     : most;
     size_t shared = c->stages * stage_bytes(plan->groups, plan->tokens, c->part[0].block_bytes) +
                     barrier_bytes();
     void *args[] = { c };
-    return launch((const void *)kernel_of(plan), grid, block_threads(plan->groups), shared,
-                  c->split, pdl, stream, args);
+    return launch((const void *)kernel_of(plan, &c->part[0]), grid, block_threads(plan->groups),
+                  shared, c->split, pdl, stream, args);
 }
 
 cudaError_t wgmma_linear(const WgmmaCall *call, const WgmmaPlan *plan, int n_sms, bool pdl,
@@ -344,7 +352,8 @@ cudaError_t wgmma_linear(const WgmmaCall *call, const WgmmaPlan *plan, int n_sms
 {
     WgmmaCall c = *call;
     c.stages = stages_of(plan, c.part[0].block_bytes);
-    if (!kernel_of(plan) || c.stages < 2 || (double)c.stride * WGMMA_TOKENS * 4 > UINT32_MAX)
+    if (!kernel_of(plan, &c.part[0]) || c.stages < 2 ||
+        (double)c.stride * WGMMA_TOKENS * 4 > UINT32_MAX)
         return cudaErrorInvalidConfiguration;
     for (int p = 0; p < c.n_parts; p++)
         c.units[p] = units_of(&c.part[p]);
@@ -368,8 +377,8 @@ cudaError_t wgmma_prepare(const PrefillPrepare *call, const WgmmaX *x, bool pdl,
 cudaError_t wgmma_setup(int shared_limit)
 {
     shared_limit_of_block = shared_limit;
-    for (int i = 0; i < 3 * N_SHAPES; i++) {
-        const void *kernel = (const void *)table[i / 3].kernel[i % 3];
+    for (int i = 0; i < N_WEIGHTS * N_SHAPES; i++) {
+        const void *kernel = (const void *)table[i / N_WEIGHTS].kernel[i % N_WEIGHTS];
         cudaError_t e =
             cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_limit);
         if (e == cudaSuccess)

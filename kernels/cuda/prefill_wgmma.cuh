@@ -18,11 +18,16 @@ typedef struct {
     float *scale; /* [token]: x was divided by it, a power of two */
 } WgmmaX;
 
-/* How weights become fragments. */
+/* How weights become fragments.  Exact where a group has a zero: a fragment is q - zero, the sums
+ * are kept in units of the group's scale.  WEIGHTS_MINIMUM, q * scale + minimum in groups of 32,
+ * is rounded to fp16. */
 typedef enum {
-    WEIGHTS_ANY,    /* any group: rounded to fp16 once scaled */
-    WEIGHTS_SCALED, /* groups of 128: the same, with less work */
-    WEIGHTS_EXACT   /* groups of 128: q - zero, and the sums are scaled */
+    WEIGHTS_128, /* columns in a group */
+    WEIGHTS_64,
+    WEIGHTS_32,
+    WEIGHTS_16,
+    WEIGHTS_MINIMUM,
+    N_WEIGHTS
 } WgmmaWeights;
 
 /* How a product is cut: a block has `groups` warp groups of 128 rows each and `tokens` tokens;
@@ -31,8 +36,10 @@ typedef enum {
 typedef struct {
     int groups, tokens, split, tail; /* tail 1: none */
     int stages;                      /* of the ring; 0: what fits */
-    WgmmaWeights weights;
 } WgmmaPlan;
+
+/* What NARROW_SCALE * 65504 does not hold is infinite in an x that a product writes. */
+#define NARROW_SCALE 4.f
 
 /* Up to three matrices of one x.  EPILOGUE_SILU: part[0] is gate, part[1] is up.  With rope the
  * parts are q, k and v, and go where attention_rope would bring them instead of to out. */
@@ -42,6 +49,7 @@ typedef struct {
     Epilogue epilogue;
     WgmmaX x;
     float *out; /* [token][stride] */
+    WgmmaX to;  /* EPILOGUE_SILU: to.x not NULL: what is written instead, the x of down */
     int stride, tokens;
     bool rope; /* wgmma_can_rope() */
     AttentionCall attention;

@@ -125,6 +125,14 @@ template <bool TRANSPOSED> struct Product<128, TRANSPOSED> {
     }
 };
 
+/* 8 x 8 halves, of which lane l has row l / 4, columns l % 4 * 2 and one further: its transpose. */
+static __device__ __forceinline__ uint32_t transpose_eight(uint32_t v)
+{
+    uint32_t t;
+    asm("movmatrix.sync.aligned.m8n8.trans.b16 %0,%1;" : "=r"(t) : "r"(v));
+    return t;
+}
+
 /* Registers of a warp group's threads: give back down to N, or ask for up to N. */
 template <int N> static __device__ __forceinline__ void registers_give(void)
 {

@@ -173,6 +173,49 @@ static __device__ __forceinline__ void write_head(const WgmmaCall &c, const Targ
     }
 }
 
+/* Lane q of four has elements 0 to 3, two of `low` and two of `high`; it gets the q-th of each of
+ * the four, in their order. */
+static __device__ __forceinline__ uint2 transpose_four(uint32_t low, uint32_t high)
+{
+    const bool upper = threadIdx.x & 2, odd = threadIdx.x & 1;
+    uint32_t own = upper ? high : low, other = __shfl_xor_sync(~0u, upper ? low : high, 2);
+    const uint32_t a = upper ? other : own, b = upper ? own : other; /* of lanes odd, odd + 2 */
+    own = __byte_perm(a, b, odd ? 0x7632 : 0x5410);
+    other = __shfl_xor_sync(~0u, __byte_perm(a, b, odd ? 0x5410 : 0x7632), 1);
+    const uint32_t even = odd ? other : own, next = odd ? own : other;
+    return make_uint2(__byte_perm(even, next, 0x5410), __byte_perm(even, next, 0x7632));
+}
+
+/* The x of the product that follows: a warp has sixteen columns of it, of which a lane writes four
+ * even or odd ones of a token in eight. */
+template <int N>
+static __device__ __forceinline__ void write_x(const WgmmaCall &c, const Target &o, int index,
+                                               const float (&v)[N / 2])
+{
+    const int lane = threadIdx.x % 32, q = lane % 4,
+              column = index * UNIT_ROWS + threadIdx.x % 128 / 32 * 16,
+              first = o.token - q * 2; /* of the tile */
+    uint8_t *to =
+        c.to.x + wgmma_x_place(column + q % 2, first + lane / 4, WGMMA_TOKENS) + q / 2 * 8;
+    if (index == 0 && threadIdx.x % 128 < N && first + (int)threadIdx.x % 128 < o.tokens)
+        c.to.scale[first + threadIdx.x % 128] = NARROW_SCALE;
+    if (column >= c.part[0].n_out)
+        return;
+#pragma unroll
+    for (int j = 0; j < N / 8; j++) {
+        uint32_t w[2];
+#pragma unroll
+        for (int h = 0; h < 2; h++) { /* rows r and r + 8 */
+            const float down = o.valid[0][h] ? 1 / NARROW_SCALE : 0.f;
+            half2 both = __floats2half2_rn(v[j * 4 + h * 2] * down, v[j * 4 + h * 2 + 1] * down);
+            w[h] = transpose_eight(as_word(both));
+        }
+        const uint2 four = transpose_four(w[0], w[1]);
+        if ((o.eights >> j & 1) && first + j * 8 + lane / 4 < o.tokens)
+            *(uint2 *)(to + j * SWIZZLE_ATOM) = four;
+    }
+}
+
 template <int GROUPS, int N>
 static __device__ __forceinline__ void write_tile(const WgmmaCall &c, const Tile &t,
                                                   float (&sum)[UNITS][N / 2], int rank)
@@ -184,6 +227,10 @@ static __device__ __forceinline__ void write_tile(const WgmmaCall &c, const Tile
     finish_sums<N>(c, o, sum);
     if (c.rope) {
         write_head<N>(c, o, t.row * GROUPS + threadIdx.x / 128, sum);
+        return;
+    }
+    if (c.to.x) {
+        write_x<N>(c, o, t.row * GROUPS + threadIdx.x / 128, sum[0]);
         return;
     }
     if (c.epilogue == EPILOGUE_ADD)

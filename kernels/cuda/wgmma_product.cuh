@@ -53,6 +53,14 @@ struct Ring {
         if (++stage == stages)
             stage = 0, phase ^= 1;
     }
+    __device__ __forceinline__ uint32_t at_x(void) const
+    {
+        return x + stage * x_bytes;
+    }
+    __device__ __forceinline__ uint32_t at_weights(void) const
+    {
+        return weights + stage * weight_bytes;
+    }
     __device__ __forceinline__ uint32_t at_full(void) const
     {
         return full + stage * 8;
@@ -107,15 +115,15 @@ template <int GROUPS, int N> struct Producer {
             barrier_expect(r.at_full(), r.x_bytes + r.weight_bytes);
         __syncwarp();
         if (lane < SLOTS)
-            bulk_copy(r.weights + r.stage * r.weight_bytes + lane * block_bytes,
-                      tile + (size_t)k * block_bytes, block_bytes, r.at_full());
+            bulk_copy(r.at_weights() + lane * block_bytes, tile + (size_t)k * block_bytes,
+                      block_bytes, r.at_full());
     }
 
     __device__ __forceinline__ void activations(const Ring &r, int k)
     {
         if (lane >= 30)
-            bulk_copy(r.x + r.stage * r.x_bytes + (lane & 1) * (r.x_bytes / 2),
-                      x + (size_t)k * x_step, r.x_bytes / 2, r.at_full());
+            bulk_copy(r.at_x() + (lane & 1) * (r.x_bytes / 2), x + (size_t)k * x_step,
+                      r.x_bytes / 2, r.at_full());
     }
 };
 
@@ -151,13 +159,6 @@ static __device__ __forceinline__ void produce(const WgmmaCall &c, Ring r, int f
 }
 
 /* ---- the consumers ---- */
-
-/* A warp's block of weights; scales of rows r and r + 8 when one group fills the block. */
-struct Block {
-    uint4 w[2];
-    uint32_t zero;  /* of both rows, a byte each */
-    uint32_t scale; /* of both rows, halves */
-};
 
 static __device__ __forceinline__ uint4 shared_vector(uint32_t address)
 {
@@ -207,34 +208,27 @@ static __device__ __forceinline__ Shift shift_of(uint32_t zero)
 }
 
 /* Two of a row's columns: those nibbles of v that the mask leaves. */
-template <bool HIGH>
-static __device__ __forceinline__ uint32_t two_weights(uint32_t v, const Shift &s)
+static __device__ __forceinline__ uint32_t two_weights(uint32_t v, bool high, const Shift &s)
 {
-    const uint32_t mask = HIGH ? 0x00f000f0u : 0x000f000fu;
+    const uint32_t mask = high ? 0x00f000f0u : 0x000f000fu;
     uint32_t w; /* (v & mask) | 1024 in both halves, in one instruction */
     asm("lop3.b32 %0,%1,%2,%3,0xea;" : "=r"(w) : "r"(v), "r"(mask), "r"(0x64006400u));
     half2 h = as_half2(w);
-    return as_word(HIGH ? __hfma2(h, __float2half2_rn(1.f / 16), s.high) : __hsub2(h, s.low));
+    return as_word(high ? __hfma2(h, __float2half2_rn(1.f / 16), s.high) : __hsub2(h, s.low));
 }
 
-template <bool HIGH>
-static __device__ __forceinline__ void fragment(uint32_t (&a)[4], uint32_t upper, uint32_t lower,
-                                                const Shift (&s)[2])
-{
-    a[0] = two_weights<HIGH>(upper, s[0]);
-    a[1] = two_weights<HIGH>(lower, s[1]);
-    a[2] = two_weights<HIGH>(upper >> 8, s[0]);
-    a[3] = two_weights<HIGH>(lower >> 8, s[1]);
-}
-
+/* A warp group's sums, and the weights that it is about to multiply.  It works on one unit at a
+ * time, a batch of up to 64 columns: while the tensor cores have a batch of one unit, the sums of
+ * the other are rescaled and its next fragments made. */
 template <int N, WgmmaWeights KIND> struct Consumer {
-    static const bool EXACT = KIND == WEIGHTS_EXACT;
+    static const bool EXACT = KIND != WEIGHTS_MINIMUM;
+    static const int SPAN = EXACT ? 8 >> KIND : 2; /* steps of sixteen columns in a group */
+    static const int STEPS = SPAN < 4 ? SPAN : 4;  /* in a batch */
+    static const int BATCHES = 8 / STEPS * UNITS;  /* in a block of columns */
     float sum[UNITS][N / 2];
-    Block block[UNITS];
-    uint32_t a[2][2][UNITS][4]; /* [batch % 2][step of a batch] */
-    float unit[UNITS][2];       /* what sums are multiples of: rows r, r + 8 */
-    uint32_t place[UNITS];      /* of the current blocks in shared memory */
-    uint32_t group_shift;       /* a group is 16 << group_shift columns */
+    uint4 w[UNITS];          /* nibbles of 64 columns */
+    uint32_t a[2][STEPS][4]; /* fragments, [batch % 2] */
+    float unit[UNITS][2];    /* what sums are multiples of: rows r, r + 8 */
     ZeroKind zero;
     int lane;
 
@@ -247,94 +241,7 @@ template <int N, WgmmaWeights KIND> struct Consumer {
             for (int j = 0; j < N / 2; j++)
                 sum[i][j] = 0;
         }
-    }
-
-    /* weights: of the warp's first tile in a stage */
-    __device__ __forceinline__ void load(uint32_t weights, uint32_t unit_bytes)
-    {
-#pragma unroll
-        for (int i = 0; i < UNITS; i++) {
-            place[i] = weights + i * unit_bytes;
-            block[i].w[0] = shared_vector(place[i] + lane * 16);
-            block[i].w[1] = shared_vector(place[i] + 512 + lane * 16);
-            if (KIND == WEIGHTS_ANY)
-                continue;
-            block[i].scale = shared_word(place[i] + NIBBLE_BYTES + lane / 4 * 4);
-            block[i].zero = zero == ZERO_BYTE
-                                ? shared_short(place[i] + NIBBLE_BYTES + 32 + lane / 4 * 2)
-                                : 0x0808u;
-        }
-    }
-
-    /* For scales in fp16, w = (q - zero) * scale, or q * scale + minimum: what belongs to a
-     * step. */
-    __device__ __forceinline__ void find_scales(int i, int step, Shift (&s)[2], half2 (&scale)[2],
-                                                half2 (&least)[2])
-    {
-        const uint32_t g = (uint32_t)step >> group_shift, groups = 8u >> group_shift;
-        const uint32_t at = place[i] + NIBBLE_BYTES, extra = at + groups * 32;
-        half2 both = as_half2(shared_word(at + g * 32 + lane / 4 * 4));
-        scale[0] = __low2half2(both), scale[1] = __high2half2(both);
-        least[0] = least[1] = __float2half2_rn(0.f);
-        uint32_t z = 0x0808u;
-        if (zero == ZERO_BYTE)
-            z = shared_short(extra + g * 16 + lane / 4 * 2);
-        if (zero == ZERO_MIN) {
-            both = as_half2(shared_word(extra + g * 32 + lane / 4 * 4));
-            least[0] = __low2half2(both), least[1] = __high2half2(both);
-            z = 0;
-        }
-        s[0] = shift_of(z & 255), s[1] = shift_of(z >> 8);
-    }
-
-    /* Steps 2 BATCH and 2 BATCH + 1 of the block, sixteen columns each. */
-    template <int BATCH> __device__ __forceinline__ void expand(void)
-    {
-#pragma unroll
-        for (int i = 0; i < UNITS; i++) {
-            uint4 q = block[i].w[BATCH / 2];
-            Shift s[2];
-            half2 scale[2], least[2];
-            if (KIND != WEIGHTS_ANY) {
-                s[0] = shift_of(block[i].zero & 255), s[1] = shift_of(block[i].zero >> 8);
-                scale[0] = __low2half2(as_half2(block[i].scale));
-                scale[1] = __high2half2(as_half2(block[i].scale));
-            }
-#pragma unroll
-            for (int h = 0; h < 2; h++) {
-                uint32_t(&f)[4] = a[BATCH % 2][h][i];
-                if (KIND == WEIGHTS_ANY)
-                    find_scales(i, BATCH * 2 + h, s, scale, least);
-                fragment<BATCH % 2>(f, h ? q.z : q.x, h ? q.w : q.y, s);
-#pragma unroll
-                for (int j = 0; j < 4; j++) {
-                    half2 w = as_half2(f[j]);
-                    if (KIND == WEIGHTS_ANY)
-                        f[j] = as_word(__hfma2(w, scale[j % 2], least[j % 2]));
-                    else if (KIND == WEIGHTS_SCALED)
-                        f[j] = as_word(__hmul2(w, scale[j % 2]));
-                }
-            }
-        }
-    }
-
-    /* Sums to units of the new block's scales. */
-    __device__ __forceinline__ void rescale(void)
-    {
-#pragma unroll
-        for (int i = 0; i < UNITS; i++) {
-            const float2 both = __half22float2(as_half2(block[i].scale));
-            float s[2] = { both.x, both.y }, f[2];
-#pragma unroll
-            for (int r = 0; r < 2; r++) {
-                s[r] = s[r] == 0.f ? LEAST_SCALE : s[r];
-                f[r] = __fdividef(unit[i][r], s[r]);
-                unit[i][r] = s[r];
-            }
-#pragma unroll
-            for (int j = 0; j < N / 2; j++)
-                sum[i][j] *= f[j / 2 % 2];
-        }
+        hold(); /* registers of their own from here on */
     }
 
     __device__ __forceinline__ void hold(void)
@@ -344,82 +251,171 @@ template <int N, WgmmaWeights KIND> struct Consumer {
             wgmma_hold(sum[i]);
     }
 
-    /* x: the stage's activations */
-    template <int BATCH> __device__ __forceinline__ void issue(uint32_t x)
+    /* Sums to units of the new group's scales. */
+    __device__ __forceinline__ void rescale(int i, uint32_t scales)
     {
+        const float2 both = __half22float2(as_half2(scales));
+        float s[2] = { both.x, both.y }, f[2];
 #pragma unroll
-        for (int i = 0; i < UNITS * 8; i++)
-            asm volatile("" : "+r"((&a[BATCH % 2][0][0][0])[i])::"memory");
+        for (int r = 0; r < 2; r++) {
+            s[r] = s[r] == 0.f ? LEAST_SCALE : s[r];
+            f[r] = __fdividef(unit[i][r], s[r]);
+            unit[i][r] = s[r];
+        }
+#pragma unroll
+        for (int j = 0; j < N / 2; j++)
+            sum[i][j] *= f[j / 2 % 2];
+    }
+
+    /* Fragments of a batch of unit i from step `first` of the block on; its scales and zeros lie
+     * at `place`. */
+    __device__ __forceinline__ void expand(int i, int first, uint32_t place)
+    {
+        const int GROUPS = 8 / SPAN, g = first / SPAN;
+        const uint32_t scales = shared_word(place + g * 32 + lane / 4 * 4),
+                       extra = place + GROUPS * 32;
+        uint32_t z = EXACT ? 0x0808u : 0;
+        half2 scale[2], least[2];
+        if (EXACT && zero == ZERO_BYTE)
+            z = shared_short(extra + g * 16 + lane / 4 * 2);
+        if (!EXACT) {
+            const uint32_t both = shared_word(extra + g * 32 + lane / 4 * 4);
+            scale[0] = __low2half2(as_half2(scales)), scale[1] = __high2half2(as_half2(scales));
+            least[0] = __low2half2(as_half2(both)), least[1] = __high2half2(as_half2(both));
+        } else if (first % SPAN == 0)
+            rescale(i, scales);
+        const Shift shift[2] = { shift_of(z & 255), shift_of(z >> 8) };
+#pragma unroll
+        for (int h = 0; h < STEPS; h++) {
+            const int step = first + h;
+            const uint4 q = w[i];
+#pragma unroll
+            for (int j = 0; j < 4; j++) { /* rows r, r + 8; then the odd columns */
+                uint32_t v = step % 2 ? (j % 2 ? q.w : q.z) : (j % 2 ? q.y : q.x);
+                uint32_t f = two_weights(j / 2 ? v >> 8 : v, step / 2 % 2, shift[j % 2]);
+                if (!EXACT)
+                    f = as_word(__hfma2(as_half2(f), scale[j % 2], least[j % 2]));
+                a[i][h][j] = f;
+            }
+        }
+    }
+
+    /* Batch n of a block: the group's scales, and fragments.  tile: the warp's first of a stage */
+    __device__ __forceinline__ void prepare(int n, uint32_t tile, uint32_t unit_bytes)
+    {
+        const int i = n % UNITS, first = n / UNITS * STEPS;
+        const uint32_t place = tile + i * unit_bytes;
+        if (first % 4 == 0)
+            w[i] = shared_vector(place + first / 4 * (NIBBLE_BYTES / 2) + lane * 16);
+        expand(i, first, place + NIBBLE_BYTES);
+    }
+
+    /* x: the stage's activations */
+    __device__ __forceinline__ void issue(int n, uint32_t x)
+    {
+        const int i = n % UNITS;
+#pragma unroll
+        for (int j = 0; j < STEPS * 4; j++)
+            asm volatile("" : "+r"((&a[i][0][0])[j])::"memory");
+        wgmma_hold(sum[i]);
         wgmma_fence();
 #pragma unroll
-        for (int h = 0; h < 2; h++) {
-            const int step = BATCH * 2 + h;
+        for (int h = 0; h < STEPS; h++) {
+            const int step = n / UNITS * STEPS + h;
             uint64_t b = wgmma_descriptor(x + step / 4 * (N * SWIZZLE_ROW) + step % 4 * 32, 0);
-#pragma unroll
-            for (int i = 0; i < UNITS; i++)
-                Product<N, false>::run(sum[i], a[BATCH % 2][h][i], b, 1);
+            Product<N, false>::run(sum[i], a[i][h], b, 1);
         }
         wgmma_commit();
     }
 };
 
-static __device__ __forceinline__ void release(const Ring &r)
+static __device__ __forceinline__ void release(uint32_t empty)
 {
     if (threadIdx.x % 32 == 0)
-        barrier_arrive(r.at_empty());
+        barrier_arrive(empty);
 }
 
-/* Columns `from` to `to` of a tile: sums, in units of s.unit.  r moves on. */
+/* Batches `from` to the last of a block, each followed by the making of the next. */
+template <int N, WgmmaWeights KIND>
+static __device__ __forceinline__ void consume_batches(Consumer<N, KIND> &s, int from, uint32_t x,
+                                                       uint32_t tile, uint32_t unit_bytes)
+{
+#pragma unroll
+    for (int n = from; n < s.BATCHES; n++) {
+        s.issue(n, x);
+        wgmma_wait<1>(); /* the batch before, of the other unit, is done */
+        wgmma_hold(s.sum[(n + 1) % UNITS]);
+        if (n + 1 < s.BATCHES)
+            s.prepare(n + 1, tile, unit_bytes);
+    }
+}
+
+/* The sums over `blocks` of 128 columns of a tile, in units of s.unit.  r moves on.  ptxas
+ * overlaps products only where it sees in one turn of a loop both a batch and the wait before its
+ * sums are read.  Where sums are rescaled once a block, the loop therefore turns around while the
+ * first batch is under way, whose sums are not read; */
+template <int N, WgmmaWeights KIND>
+static __device__ __forceinline__ void consume_ahead(Consumer<N, KIND> &s, Ring &r, int blocks,
+                                                     uint32_t slot, uint32_t unit_bytes)
+{
+    uint32_t x = r.at_x(), tile = r.at_weights() + slot;
+    barrier_wait(r.at_full(), r.phase);
+    s.prepare(0, tile, unit_bytes);
+    s.prepare(1, tile, unit_bytes);
+    s.issue(0, x);
+#pragma unroll 1
+    for (int k = 1; k < blocks; k++) {
+        consume_batches(s, 1, x, tile, unit_bytes);
+        const uint32_t done = r.at_empty();
+        r.next();
+        x = r.at_x(), tile = r.at_weights() + slot;
+        barrier_wait(r.at_full(), r.phase);
+        s.prepare(0, tile, unit_bytes);
+        s.issue(0, x);
+        wgmma_wait<1>();
+        wgmma_hold(s.sum[1]);
+        release(done);
+        s.prepare(1, tile, unit_bytes);
+    }
+    consume_batches(s, 1, x, tile, unit_bytes);
+    wgmma_wait<0>();
+    s.hold();
+    release(r.at_empty());
+    r.next();
+}
+
+/* where they are rescaled more often, it turns around when none is. */
+template <int N, WgmmaWeights KIND>
+static __device__ __forceinline__ void consume_whole(Consumer<N, KIND> &s, Ring &r, int blocks,
+                                                     uint32_t slot, uint32_t unit_bytes)
+{
+    barrier_wait(r.at_full(), r.phase);
+    s.prepare(0, r.at_weights() + slot, unit_bytes);
+#pragma unroll 1
+    for (int k = 0; k < blocks; k++) {
+        consume_batches(s, 0, r.at_x(), r.at_weights() + slot, unit_bytes);
+        const uint32_t done = r.at_empty();
+        r.next();
+        if (k + 1 < blocks) {
+            barrier_wait(r.at_full(), r.phase);
+            s.prepare(0, r.at_weights() + slot, unit_bytes);
+        }
+        wgmma_wait<0>();
+        s.hold();
+        release(done);
+    }
+}
+
 template <int N, WgmmaWeights KIND>
 static __device__ __forceinline__ void consume(Consumer<N, KIND> &s, Ring &r, int blocks,
                                                uint32_t slot, uint32_t unit_bytes)
 {
-    const bool EXACT = KIND == WEIGHTS_EXACT;
     s.clear();
-    barrier_wait(r.at_full(), r.phase);
-    s.load(r.weights + r.stage * r.weight_bytes + slot, unit_bytes);
-    s.template expand<0>();
-    Ring last = r;
-#pragma unroll 1
-    for (int k = 0; k < blocks; k++) {
-        const uint32_t x = r.x + r.stage * r.x_bytes;
-        if (EXACT) {
-            s.rescale();
-            s.hold();
-        }
-        s.template issue<0>(x);
-        if (!EXACT) {
-            wgmma_wait<1>();
-            if (k)
-                release(last);
-        }
-        s.template expand<1>();
-        s.template issue<1>(x);
-        wgmma_wait<1>();
-        s.template expand<2>();
-        s.template issue<2>(x);
-        wgmma_wait<1>();
-        s.template expand<3>();
-        s.template issue<3>(x);
-        wgmma_wait<1>();
-        last = r;
-        r.next();
-        if (k + 1 < blocks) {
-            barrier_wait(r.at_full(), r.phase);
-            s.load(r.weights + r.stage * r.weight_bytes + slot, unit_bytes);
-            s.template expand<0>();
-        }
-        if (EXACT) {
-            wgmma_wait<0>();
-            s.hold();
-            release(last);
-        }
-    }
-    if (!EXACT) {
-        wgmma_wait<0>();
-        s.hold();
-        release(last);
-    } else
+    if (KIND == WEIGHTS_128 || KIND == WEIGHTS_MINIMUM)
+        consume_ahead(s, r, blocks, slot, unit_bytes);
+    else
+        consume_whole(s, r, blocks, slot, unit_bytes);
+    if (s.EXACT)
 #pragma unroll
         for (int i = 0; i < UNITS; i++)
 #pragma unroll

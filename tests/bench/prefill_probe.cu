@@ -229,10 +229,13 @@ static bool report(const char *name, const std::vector<double> &want, const std:
 
 static double worst_error;
 static int products;
-static const char *const kinds_of_weights[] = { "any", "scaled", "exact" };
 
-static void check_call(Case &c, const WgmmaPlan &plan, Epilogue epilogue, int tokens, WgmmaX x)
+/* After EPILOGUE_SILU: the same, written as x of the product that follows. */
+enum { EPILOGUE_X = EPILOGUE_SILU + 1 };
+
+static void check_call(Case &c, const WgmmaPlan &plan, int end, int tokens, WgmmaX x)
 {
+    const Epilogue epilogue = end == EPILOGUE_X ? EPILOGUE_SILU : (Epilogue)end;
     const int rows_all = epilogue == EPILOGUE_STORE ? STRIDE : 320;
     WgmmaCall call;
     memset(&call, 0, sizeof call);
@@ -256,11 +259,15 @@ static void check_call(Case &c, const WgmmaPlan &plan, Epilogue epilogue, int to
     CHECK(cudaMemcpy(dev, out.data(), out.size() * 4, cudaMemcpyHostToDevice));
     call.epilogue = epilogue, call.x = x, call.out = dev, call.stride = rows_all,
     call.tokens = tokens;
+    static WgmmaX to;
+    if (!to.x)
+        to = make_x(3);
+    if (end == EPILOGUE_X)
+        call.to = to;
     char name[200];
     snprintf(name, sizeof name,
-             "group %d zero %d %s, %d x %d split %d tail %d, epilogue %d, %d tokens", c.group,
-             c.zero, kinds_of_weights[plan.weights], plan.groups * 128, plan.tokens, plan.split,
-             plan.tail, epilogue, tokens);
+             "group %d zero %d, %d x %d split %d tail %d, epilogue %d, %d tokens", c.group, c.zero,
+             plan.groups * 128, plan.tokens, plan.split, plan.tail, end, tokens);
     /* few SMs: blocks then have several tiles, and tiles a tail */
     cudaError_t e = wgmma_linear(&call, &plan, 4, false, stream);
     if (e == cudaErrorInvalidConfiguration) /* a build with fewer shapes */
@@ -273,6 +280,19 @@ static void check_call(Case &c, const WgmmaPlan &plan, Epilogue epilogue, int to
         exit(1);
     }
     CHECK(cudaMemcpy(out.data(), dev, out.size() * 4, cudaMemcpyDeviceToHost));
+    if (end == EPILOGUE_X) { /* to out, the columns past the last too */
+        std::vector<__half> halves((size_t)3 * BLOCK_COLS * WGMMA_TOKENS);
+        std::vector<float> scale(tokens);
+        CHECK(cudaMemcpy(halves.data(), to.x, halves.size() * 2, cudaMemcpyDeviceToHost));
+        CHECK(cudaMemcpy(scale.data(), to.scale, tokens * 4, cudaMemcpyDeviceToHost));
+        for (int t = 0; t < tokens; t++)
+            for (int r = 0; r < rows_all; r++) {
+                const float v =
+                    __half2float(halves[wgmma_x_place(r, t, WGMMA_TOKENS) / 2]) * scale[t];
+                if (r < part_rows[0] || v != 0)
+                    out[(size_t)t * rows_all + r] = v;
+            }
+    }
     std::vector<char> ours(out.size(), 0);
     bool fine = true;
     for (int p = 0; p < (epilogue == EPILOGUE_STORE ? 3 : 1); p++) {
@@ -287,8 +307,13 @@ static void check_call(Case &c, const WgmmaPlan &plan, Epilogue epilogue, int to
                           : epilogue == EPILOGUE_ADD ? y + before[at]
                                                      : y;
                 got[i] = out[at], ours[at] = 1;
+                if (end == EPILOGUE_X && fabs(want[i]) > NARROW_SCALE * 65000) /* too much */
+                    want[i] = 0, got[i] = isfinite(got[i]) && fabs(got[i]) < NARROW_SCALE * 65000;
             }
-        fine = report(name, want, got, rows, tokens, 1e-3) && fine;
+        /* what fp16 holds of large tokens is where large terms cancel: rounded weights show */
+        fine = report(name, want, got, rows, tokens,
+                      end == EPILOGUE_X && c.zero == ZERO_MIN ? 1e-2 : 1e-3) &&
+               fine;
         double num = 0, den = 0;
         for (size_t i = 0; i < want.size(); i++)
             num += (got[i] - want[i]) * (got[i] - want[i]), den += want[i] * want[i];
@@ -453,9 +478,9 @@ static void check_all(void)
         for (int k = 0; k < N_IN; k++)
             src[(size_t)t * N_IN + k] =
                 __half2float(xs[wgmma_x_place(k, t, WGMMA_TOKENS) / 2]) * scale[t];
-    check_rope(3, 1, 50, 20, { 1, 64, 2, 1, 0, WEIGHTS_EXACT }, x);
-    check_rope(4, 4, 200, 7, { 2, 128, 1, 1, 0, WEIGHTS_EXACT }, x);
-    check_rope(5, 2, 130, 0, { 2, 128, 1, 2, 0, WEIGHTS_EXACT }, x);
+    check_rope(3, 1, 50, 20, { 1, 64, 2, 1, 0 }, x);
+    check_rope(4, 4, 200, 7, { 2, 128, 1, 1, 0 }, x);
+    check_rope(5, 2, 130, 0, { 2, 128, 1, 2, 0 }, x);
     struct {
         int group;
         ZeroKind zero;
@@ -464,25 +489,23 @@ static void check_all(void)
     const int counts[] = { 1, 9, 16, 17, 50, 64, 65, 127, 128, 130, 200, 256, 300 };
     for (auto &kind : kinds) {
         Case c = make_case(kind.group, kind.zero);
-        for (int weights = 0; weights < (kind.group == 128 ? 3 : 1); weights++)
-            for (auto &s : shapes) {
-                int before = failures;
-                products = 0;
-                worst_error = 0;
-                for (int split : { 1, 2, 4, 9, 25 }) /* 8 (tail - 1) + split */
-                    for (int e = EPILOGUE_STORE; e <= EPILOGUE_SILU; e++)
-                        for (int t : counts) {
-                            if (kind.group != 128 && t != 50 && t != 130)
-                                continue;
-                            WgmmaPlan plan = { s[0],          s[1], split % 8,
-                                               split / 8 + 1, 0,    (WgmmaWeights)weights };
-                            check_call(c, plan, (Epilogue)e, t, x);
-                        }
-                printf("%sok group %d zero %d %s, %d x %d: %d products, worst error %.1e\n",
-                       failures > before ? "not " : "", kind.group, kind.zero,
-                       kinds_of_weights[weights], s[0] * 128, s[1], products, worst_error);
-                fflush(stdout);
-            }
+        for (auto &s : shapes) {
+            int before = failures;
+            products = 0;
+            worst_error = 0;
+            for (int split : { 1, 2, 4, 9, 25 }) /* 8 (tail - 1) + split */
+                for (int e = EPILOGUE_STORE; e <= EPILOGUE_X; e++)
+                    for (int t : counts) {
+                        if (kind.group != 128 && t != 50 && t != 130)
+                            continue;
+                        WgmmaPlan plan = { s[0], s[1], split % 8, split / 8 + 1, 0 };
+                        check_call(c, plan, e, t, x);
+                    }
+            printf("%sok group %d zero %d, %d x %d: %d products, worst error %.1e\n",
+                   failures > before ? "not " : "", kind.group, kind.zero, s[0] * 128, s[1],
+                   products, worst_error);
+            fflush(stdout);
+        }
         for (int i = 0; i < 3; i++)
             cudaFree((void *)c.part[i].blocks);
     }
@@ -661,7 +684,7 @@ static void time_tokens(WgmmaCall calls[4][2], int tokens)
             for (int cut : { 1, 2, 4, 9, 25 }) {
                 if ((tokens >= 1024 && cut > 1 && cut < 8) || (tokens < 256 && cut > 8))
                     continue;
-                p.plan = { s[0], s[1], cut % 8, cut / 8 + 1, 0, WEIGHTS_EXACT };
+                p.plan = { s[0], s[1], cut % 8, cut / 8 + 1, 0 };
                 if (!is_built(&p.call[0], &p.plan))
                     continue;
                 float us = time_of(go_product, &p, 6);
@@ -670,10 +693,8 @@ static void time_tokens(WgmmaCall calls[4][2], int tokens)
                     best = us, best_plan = p.plan;
             }
         }
-        p.plan = best_plan, p.plan.weights = WEIGHTS_SCALED;
-        float scaled = is_built(&p.call[0], &p.plan) ? time_of(go_product, &p, 10) : NAN;
-        printf(" | best %dx%d/%d+%d %.1f, scaled in fp16 %.1f\n", best_plan.groups * 128,
-               best_plan.tokens, best_plan.split, best_plan.tail, best, scaled);
+        printf(" | best %dx%d/%d+%d %.1f\n", best_plan.groups * 128, best_plan.tokens,
+               best_plan.split, best_plan.tail, best);
         fflush(stdout);
         sum += chosen_us, best_sum += best;
     }
