@@ -153,6 +153,38 @@ static __device__ __noinline__ Place meet_long(int pair, int phase, int tokens, 
     return p;
 }
 
+/* Takes and meets x of a phase of one pair an SM in windows: several tokens of the
+ * longest phase would take the ring's place. */
+template <int GROUP, ZeroKind ZERO, int TOKENS>
+static __device__ __noinline__ Place meet_windows(const float *src, int phase, int tokens,
+                                                  bool calm, Place p)
+{
+    Room<TOKENS> &room = room_of<TOKENS>();
+    const PersistentCall &c = room.call;
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, token = min(lane % 4, tokens - 1);
+    const int k_blocks = c.phase[phase].k_blocks, n_in = c.phase[phase].n_in;
+    const XShared x = x_shared(shared_at(c.x_at), c.x_blocks, GROUP, tokens);
+    const Ring ring = ring_of(c);
+    float acc[2][2] = { { 0, 0 }, { 0, 0 } };
+#pragma unroll 1
+    for (int k0 = 0; k0 < k_blocks; k0 += WINDOW) {
+        const int n = min((int)WINDOW, k_blocks - k0), from = k0 * BLOCK_COLS;
+        take_x<GROUP, TOKENS, 2, false>(src + from, n_in, n_in - from, n, NULL, tokens, calm);
+        if (threadIdx.x == 0)
+            room.waiting = 0;
+        calm = false;
+#pragma unroll 1
+        for (int k = warp; k < WINDOW; k += SUM_WARPS) {
+            Fragments<GROUP> f;
+            f.load(x, k, k < n ? tokens : 0, tokens, token, lane);
+            meet_round<GROUP, ZERO, TOKENS>(ring, f, k < n, stages_from(k - warp, n), p, acc);
+        }
+        __syncwarp(); /* all lanes have read what the next window covers */
+    }
+    give_sums<TOKENS>(acc, 0, p);
+    return p;
+}
+
 /* K and V out of the ring: even chunks of a slice go to the first half of the warps, odd ones to
  * the second. */
 template <int TOKENS> struct RingRows {
@@ -265,13 +297,13 @@ static __device__ __forceinline__ void take_phase(const PersistentCall &c, const
     if (TOKENS == 1 && c.line_at)
         task_sync(); /* x may take the place of the line of the phase before */
     if (is_short && norm)
-        take_x<GROUP, TOKENS, 2, true>(src, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, 2, true>(src, n_in, n_in, kb, norm, tokens, calm);
     else if (is_short)
-        take_x<GROUP, TOKENS, 2, false>(src, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, 2, false>(src, n_in, n_in, kb, norm, tokens, calm);
     else if (norm)
-        take_x<GROUP, TOKENS, TOKENS == 1 ? 3 : 2, true>(src, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, TOKENS == 1 ? 3 : 2, true>(src, n_in, n_in, kb, norm, tokens, calm);
     else
-        take_x<GROUP, TOKENS, TOKENS == 1 ? 6 : 3, false>(src, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, TOKENS == 1 ? 6 : 3, false>(src, n_in, n_in, kb, norm, tokens, calm);
 }
 
 template <int GROUP, ZeroKind ZERO, int TOKENS>
@@ -312,6 +344,10 @@ static __device__ void consume(const PersistentCall &c, int tokens)
         const float *norm = ph % 2 ? NULL : layer_of<TOKENS>(c, l).norm[ph / 2];
         /* measured: one token of a short conversation is faster without */
         const bool calm = ph == 1 && (TOKENS > 1 || room.run.pos >= 1024);
+        if (TOKENS > 1 && in_windows(c, ph, tokens, gridDim.x)) {
+            p = meet_windows<GROUP, ZERO, TOKENS>(src, ph, tokens, calm, p);
+            continue;
+        }
         take_phase<GROUP, TOKENS>(c, src, n_in, kb, norm,
                                   TOKENS == 1 && c.line_at ? layer_of<TOKENS>(c, l).value[ph]
                                                            : (const int *)NULL,
@@ -416,8 +452,10 @@ size_t persistent_plan(PersistentCall *call, int tokens, int n_sms, int shared_l
     const int stage = 2 * STAGE_BLOCKS * call->block_bytes;
     int most = 0;
     size_t fixed = 0;
-    for (int ph = 0; ph < 4; ph++)
-        most = call->phase[ph].k_blocks > most ? call->phase[ph].k_blocks : most;
+    for (int ph = 0; ph < 4; ph++) {
+        int blocks = in_windows(*call, ph, tokens, n_sms) ? (int)WINDOW : call->phase[ph].k_blocks;
+        most = blocks > most ? blocks : most;
+    }
     /* one token is brought into act-order by those who read it; several by those who made them */
     if (tokens == 1 && call->line_floats && call->line_blocks <= LINE_BLOCKS) {
         int end = call->line_blocks + div_up(call->line_floats * (int)sizeof(float), X_BLOCK_BYTES);

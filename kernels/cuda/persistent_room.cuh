@@ -13,6 +13,7 @@ enum {
     THREADS = (SUM_WARPS + FINISHERS + PRODUCERS) * 32,
     STAGE_BLOCKS = 8,            /* of each of two tiles: a stage of the ring */
     LINE_BLOCKS = 5 * SUM_WARPS, /* the longest input that readers bring into act-order */
+    WINDOW = 2 * SUM_WARPS,      /* blocks of x that several tokens of a long phase take at once */
     MAX_RING = 16,
     MAX_SLOTS = 4
 };
@@ -57,6 +58,14 @@ static __host__ __device__ inline size_t room_bytes(int tokens, int held_pairs, 
                n_layers * sizeof(PersistentLayer) +
                (size_t)held_pairs * 32 * tokens * sizeof(float);
     return (n + 127) / 128 * 128;
+}
+
+/* Whether a phase takes its x in windows: several tokens of many columns, met by one pair an SM. */
+static __host__ __device__ inline bool in_windows(const PersistentCall &c, int phase, int tokens,
+                                                  int n_sms)
+{
+    return tokens > 1 && phase % 2 && c.phase[phase].k_blocks > WINDOW &&
+           c.phase[phase].pairs <= n_sms;
 }
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)

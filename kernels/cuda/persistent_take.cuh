@@ -37,7 +37,7 @@ static __device__ __forceinline__ void await(const float *p)
 /* Polls TOKENS rows of this warp's blocks first, first + 16, ...  in: whether a lane's columns are
  * there at all. */
 template <int TOKENS, int N>
-static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float *row, int n_in,
+static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float *row, int stride,
                                                const bool in[N], int tokens)
 {
     bool all;
@@ -57,7 +57,7 @@ static __device__ __forceinline__ void await_x(float4 v[TOKENS][N], const float 
 #pragma unroll
             for (int j = 0; j < N; j++)
                 if (some_empty(v[t][j]))
-                    load_relaxed4(v[t][j], row + (size_t)t * n_in + j * SUM_WARPS * BLOCK_COLS);
+                    load_relaxed4(v[t][j], row + (size_t)t * stride + j * SUM_WARPS * BLOCK_COLS);
 #pragma unroll
         for (int t = 0; t < TOKENS; t++)
 #pragma unroll
@@ -127,10 +127,10 @@ static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, i
     __syncwarp();
 }
 
-/* This warp's blocks of x, N at a time: waits for them, notes their squares, quantises them.  calm:
- * the wait will be long (for attention), so one lane polls first. */
+/* This warp's blocks of x ([token][stride]), N at a time: waits for them, notes their squares,
+ * quantises them.  calm: the wait will be long (for attention), so one lane polls first. */
 template <int GROUP, int TOKENS, int N, bool NORM>
-static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blocks,
+static __device__ __noinline__ void take_x(const float *src, int stride, int n_in, int k_blocks,
                                            const float *norm, int tokens, bool calm)
 {
     const PersistentCall &c = room_of<TOKENS>().call;
@@ -156,7 +156,7 @@ static __device__ __noinline__ void take_x(const float *src, int n_in, int k_blo
             if (NORM)
                 weight[j] = in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
         }
-        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, n_in, in, tokens);
+        await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, stride, in, tokens);
 #pragma unroll
         for (int t = 0; t < TOKENS; t++) {
             if (t >= tokens)
