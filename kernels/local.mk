@@ -41,6 +41,7 @@ KERNELS_CUDA += kernels/cuda/layout.cu
 KERNELS_CUDA += kernels/cuda/linear.cu
 KERNELS_CUDA += kernels/cuda/load.cu
 KERNELS_CUDA += kernels/cuda/prefill.cu
+KERNELS_CUDA += kernels/cuda/fault.cu
 KERNELS_CUDA += kernels/cuda/profile.cu
 KERNELS_CUDA += kernels/cuda/profile.cuh
 KERNELS_CUDA += kernels/cuda/timeline.cuh

@@ -50,7 +50,7 @@ typedef struct {
 
 static bool side_open(Side *s, const char *name, TinyModel *m, const char *driver, bool with_tap)
 {
-    BackendOptions options = { .threads = 2, .isa = driver, .tap = with_tap };
+    BackendOptions options = { .threads = 2, .decoder = driver, .tap = with_tap };
     const char *why = "";
     s->ops = backend_find(name);
     KStatus status = s->ops->open(&options, &s->backend, &why);

@@ -44,7 +44,7 @@ static KStatus backend_open(const BackendOptions *options, Backend **out, const 
             *why = text;
         } else
             *why = e == cudaSuccess || e == cudaErrorNoDevice ? "no NVIDIA GPU"
-                                                              : cudaGetErrorString(e);
+                                                              : cuda_reason(e);
         return KS_UNSUPPORTED;
     }
     CudaBackend *b = (CudaBackend *)calloc(1, sizeof *b);
@@ -54,7 +54,7 @@ static KStatus backend_open(const BackendOptions *options, Backend **out, const 
     b->device = options && options->device < n ? options->device : 0;
     b->memory_budget = options ? options->memory_budget : 0;
     b->tap = options && options->tap;
-    const char *asked = options && options->isa ? options->isa : "auto";
+    const char *asked = options && options->decoder ? options->decoder : "auto";
     b->driver = strstr(asked, "graph")        ? DRIVER_GRAPH
                 : strstr(asked, "persistent") ? DRIVER_PERSISTENT
                                               : DRIVER_AUTO;
@@ -70,7 +70,7 @@ static KStatus backend_open(const BackendOptions *options, Backend **out, const 
     if (e == cudaSuccess)
         e = cudaStreamCreateWithFlags(&b->stream, cudaStreamNonBlocking);
     if (e != cudaSuccess) {
-        snprintf(text, sizeof text, "%s: %s", b->prop.name, cudaGetErrorString(e));
+        snprintf(text, sizeof text, "%s: %s", b->prop.name, cuda_reason(e));
         *why = text;
         free(b);
         return e == cudaErrorMemoryAllocation ? KS_MEMORY : KS_UNSUPPORTED;

@@ -16,7 +16,10 @@ KStatus cuda_status(CudaBackend *b, cudaError_t e, const char *what)
     b->fault.code = (int)e;
     b->fault.layer = -1;
     snprintf(b->fault.device, sizeof b->fault.device, "%s", b->prop.name);
-    snprintf(b->fault.what, sizeof b->fault.what, "%s: %s", what, cudaGetErrorString(e));
+    if (e == cudaErrorMemoryAllocation) /* which the status says */
+        snprintf(b->fault.what, sizeof b->fault.what, "%s", what);
+    else
+        snprintf(b->fault.what, sizeof b->fault.what, "%s: %s", what, cuda_reason(e));
     cudaGetLastError(); /* clears what is not sticky */
     return e == cudaErrorMemoryAllocation ? KS_MEMORY
            : e == cudaErrorNotSupported   ? KS_UNSUPPORTED
