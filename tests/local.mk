@@ -127,7 +127,8 @@ EXTRA_DIST += tests/screens
 # After a change that is meant: look at `git diff tests/screens` before committing.
 update-screens: kaiwa$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) UPDATE_SCREENS=1; export UPDATE_SCREENS; \
-	  $(SHELL) $(srcdir)/tests/test_screens.sh && $(SHELL) $(srcdir)/tests/test_tmux.sh
+	  $(SHELL) $(srcdir)/tests/test_screens.sh && $(SHELL) $(srcdir)/tests/test_tmux.sh && \
+	  $(srcdir)/tests/check-examples --update $(srcdir) kaiwa$(EXEEXT)
 .PHONY: update-screens
 
 check_PROGRAMS += tests/test_conversation.t tests/test_export.t
@@ -224,3 +225,6 @@ check_PROGRAMS += tests/test_guide_model.t
 tests_test_guide_model_t_SOURCES = tests/test_guide_model.c
 tests_test_guide_model_t_LDADD = $(TEST_LIBS)
 EXTRA_DIST += tests/data/guide_reference.json tests/make_guide_reference.py
+# What documents show is its output; update-screens renews it there.
+dist_check_SCRIPTS += tests/test_examples.sh
+EXTRA_DIST += tests/check-examples
