@@ -200,8 +200,8 @@ typedef enum {
 
 typedef struct {
     int threads;     /* CPU: 0 = one per physical core */
-    const char *isa; /* CPU: NULL, "auto", "generic", "avx2", "avxvnni" or "avx512"; CUDA: decode
-                        driver, NULL or "auto" */
+    const char *isa; /* CPU: NULL, "auto", "generic", "avx2", "avxvnni" or "avx512" */
+    const char *decoder; /* CUDA: NULL, "auto", "graph" or "persistent" */
     int device;      /* CUDA: ordinal */
     size_t memory_budget; /* bytes on the device; 0: what is free */
     bool tap;             /* keep the activations of the last token of each feed for tap() */

@@ -216,7 +216,7 @@ tests_test_quantize_t_LDADD = $(TEST_LIBS)
 dist_check_SCRIPTS += tests/test_quantize.sh
 
 # Weights of the seed model's shape, for measuring.
-EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
+EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md tests/bench/cuda_table.py \
 	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md \
 	tests/bench/quantize_table.py tests/bench/results-quantize.md
 
