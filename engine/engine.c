@@ -19,6 +19,25 @@
 
 /* ---- what backends say ---- */
 
+/* Why a backend cannot be opened, in the user's language where it is one of these. */
+static const char *translate_why(const char *why)
+{
+    static const char *const known[] = {
+        N_("no NVIDIA driver"),
+        N_("no NVIDIA GPU"),
+        N_("another process has the card for itself"),
+        N_("this build has no code for the card"),
+        N_("the driver's parts are of different versions"),
+        N_("the driver does not fit the card"),
+        N_("the card is not ready"),
+    };
+
+    for (size_t i = 0; why && i < ARRAY_LEN(known); i++)
+        if (strcmp(why, known[i]) == 0)
+            return _(known[i]);
+    return why ? why : _("no reason given");
+}
+
 /* ops may have nothing to say. */
 static bool backend_error(const char *name, const KFault *fault, KStatus status, Error *err)
 {
@@ -53,7 +72,9 @@ static bool backend_error(const char *name, const KFault *fault, KStatus status,
     case KS_OK:
         break;
     }
-    return error_set(err, ERR_DEVICE, _("%s: the device failed (%s, code %d); try --backend cpu"),
+    return error_set(err, ERR_DEVICE,
+                     _("%s: the device failed (%s, code %d); start kaiwa again, or try "
+                       "--backend cpu"),
                      device, what, f->code);
 }
 
@@ -188,6 +209,7 @@ static bool open_on(Engine *engine, const BackendOps *ops, const EngineOptions *
     BackendOptions wanted = {
         .threads = options->threads,
         .isa = is_auto(options->isa) ? NULL : options->isa,
+        .decoder = is_auto(options->decoder) ? NULL : options->decoder,
         .memory_budget = options->memory_budget,
         .tap = options->tap,
     };
@@ -197,7 +219,7 @@ static bool open_on(Engine *engine, const BackendOps *ops, const EngineOptions *
         engine->backend = NULL;
         return error_set(err, status == KS_MEMORY ? ERR_MEMORY : ERR_UNSUPPORTED,
                          _("%s: this backend cannot be used here: %s; try --backend auto"),
-                         ops->name, why ? why : _("no reason given"));
+                         ops->name, translate_why(why));
     }
     KCall call = engine_call(progress);
     status = ops->load(engine->backend, model_shape(engine->model), model_weights(engine->model),

@@ -63,6 +63,7 @@ typedef struct {
     const char *model;       /* a path as engine_locate gives it */
     const char *backend;     /* NULL or "auto", "cpu", "cuda"; tests: "reference" */
     const char *isa;         /* NULL, "auto", "generic", "avx2", "avxvnni", "avx512" */
+    const char *decoder;     /* of a GPU: NULL, "auto", "graph", "persistent" */
     int threads;             /* 0: one per physical core */
     const char *chat_format; /* NULL: by the model; else a name from engine_formats() */
     bool without_weights;    /* tokenizer, format and shapes only; no session can be made */

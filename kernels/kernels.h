@@ -200,8 +200,9 @@ typedef enum {
 
 typedef struct {
     int threads;     /* CPU: 0 = one per physical core */
-    const char *isa; /* CPU: NULL, "auto", "generic", "avx2", "avxvnni" or "avx512"; CUDA: NULL,
-                        "auto", or words: driver "graph" or "persistent", "mma": no wgmma */
+    const char *isa; /* CPU: NULL, "auto", "generic", "avx2", "avxvnni" or "avx512" */
+    /* CUDA: NULL, "auto", or words: decode driver "graph" or "persistent", "mma": no wgmma */
+    const char *decoder;
     int device;      /* CUDA: ordinal */
     size_t memory_budget; /* bytes on the device; 0: what is free */
     bool tap;             /* keep the activations of the last token of each feed for tap() */

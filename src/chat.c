@@ -235,6 +235,7 @@ void chat_open_model(Chat *chat, const Request *open)
     request->model = xstrdup(open->model);
     request->backend = xstrdup(open->backend);
     request->isa = xstrdup(open->isa);
+    request->decoder = xstrdup(open->decoder);
     request->chat_format = xstrdup(open->chat_format);
     request->threads = open->threads;
     request->context = open->context;

@@ -400,6 +400,7 @@ static bool open_bench(Bench *bench, const Options *options, Error *err)
 {
     EngineOptions wanted = { .backend = options_string(options, "backend"),
                              .isa = options_string(options, "isa"),
+                             .decoder = options_string(options, "decoder"),
                              .threads = options_int(options, "threads") };
     Progress progress = { .cancel = interrupt_flag() };
     Buf path = BUF_INIT;

@@ -215,6 +215,7 @@ static bool open_scorer(Scorer *scorer, const Options *options, Error *err)
 {
     EngineOptions wanted = { .backend = options_string(options, "backend"),
                              .isa = options_string(options, "isa"),
+                             .decoder = options_string(options, "decoder"),
                              .threads = options_int(options, "threads") };
     Progress progress = { .cancel = interrupt_flag() };
     int context = options_int(options, "context");

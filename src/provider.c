@@ -42,6 +42,7 @@ void request_free(Request *request)
     free(request->model);
     free(request->backend);
     free(request->isa);
+    free(request->decoder);
     free(request->chat_format);
     tokens_release(&request->prompt_ids);
     free(request);

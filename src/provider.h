@@ -43,7 +43,7 @@ typedef struct Request {
 
     /* OPEN */
     char *model;                       /* as the user names it; located by the provider */
-    char *backend, *isa, *chat_format; /* NULL: automatic */
+    char *backend, *isa, *decoder, *chat_format; /* NULL: automatic */
     int threads, context;              /* 0: automatic */
     int kv_budget; /* MiB for the caches of all conversations; 0: one conversation, -1: automatic */
 

@@ -150,6 +150,7 @@ bool start_open_model(ChatStart *start, const char *model, Error *err)
     open->model = buf_take(&chosen);
     open->backend = xstrdup(options_string(options, "backend"));
     open->isa = xstrdup(options_string(options, "isa"));
+    open->decoder = xstrdup(options_string(options, "decoder"));
     open->chat_format = format && *format ? xstrdup(format) : NULL;
     open->threads = options_int(options, "threads");
     open->context = options_int(options, "context");

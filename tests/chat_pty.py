@@ -2,7 +2,7 @@
 """The chat on a real model in a terminal: three turns in Japanese, one of them stopped, the system prompt changed, quit, resumed.
 The screen, the database and the counts of reused and computed tokens are checked.  Prints TAP.
 
-usage: chat_pty.py KAIWA MODEL [--backend cpu|cuda] [--isa NAME] [--threads N] [--reply-tokens N] [--patience SECONDS] [--show]
+usage: chat_pty.py KAIWA MODEL [--backend cpu|cuda] [--decoder NAME] [--threads N] [--reply-tokens N] [--patience SECONDS] [--show]
 
 Any model will do, also one with random weights: what it says is not looked at.
 """
@@ -57,7 +57,7 @@ class Test:
         a = self.args
         command = [os.path.abspath(a.kaiwa), '-m', os.path.abspath(a.model) if os.path.exists(a.model) else a.model,
                    '--backend', a.backend, '--db', self.db, '--temperature', '0', '--seed', '1', '--no-pre-read',
-                   '-n', str(a.reply_tokens), '--threads', a.threads, *(['--isa', a.isa] if a.isa else []), *more]
+                   '-n', str(a.reply_tokens), '--threads', a.threads, *(['--decoder', a.decoder] if a.decoder else []), *more]
         env = {k: v for k, v in os.environ.items() if not k.startswith(('KAIWA_', 'XDG_', 'LC_', 'HF_')) and k != 'LANG'}
         env.update(HOME=self.home, LC_ALL='C.UTF-8', LANGUAGE='en', TZ='UTC', TERM=os.environ.get('KAIWA_TERM', 'xterm'))
         self.terminal = Terminal(command, env, cwd=self.home)
@@ -221,7 +221,7 @@ def main():
     parser.add_argument('kaiwa')
     parser.add_argument('model')
     parser.add_argument('--backend', default='cpu')
-    parser.add_argument('--isa')
+    parser.add_argument('--decoder')
     parser.add_argument('--threads', default='0')
     parser.add_argument('--reply-tokens', type=int, default=24)
     parser.add_argument('--patience', type=float, default=120)

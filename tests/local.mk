@@ -127,7 +127,8 @@ EXTRA_DIST += tests/screens
 # After a change that is meant: look at `git diff tests/screens` before committing.
 update-screens: kaiwa$(EXEEXT)
 	@$(AM_TESTS_ENVIRONMENT) UPDATE_SCREENS=1; export UPDATE_SCREENS; \
-	  $(SHELL) $(srcdir)/tests/test_screens.sh && $(SHELL) $(srcdir)/tests/test_tmux.sh
+	  $(SHELL) $(srcdir)/tests/test_screens.sh && $(SHELL) $(srcdir)/tests/test_tmux.sh && \
+	  $(srcdir)/tests/check-examples --update $(srcdir) kaiwa$(EXEEXT)
 .PHONY: update-screens
 
 check_PROGRAMS += tests/test_conversation.t tests/test_export.t
@@ -225,7 +226,7 @@ tests_test_quantize_t_LDADD = $(TEST_LIBS)
 dist_check_SCRIPTS += tests/test_quantize.sh
 
 # Weights of the seed model's shape, for measuring.
-EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
+EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md tests/bench/cuda_table.py \
 	tests/bench/compare_llama.py tests/bench/make_1b_model.py tests/bench/results-cpu.md \
 	tests/bench/quantize_table.py tests/bench/results-quantize.md
 
@@ -233,5 +234,8 @@ EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md \
 check_PROGRAMS += tests/test_guide_model.t
 tests_test_guide_model_t_SOURCES = tests/test_guide_model.c
 tests_test_guide_model_t_LDADD = $(TEST_LIBS)
-EXTRA_DIST += tests/data/guide_reference.json tests/make_guide_reference.py \
-	tests/bench/prefill_probe.cu tests/bench/build_prefill_probe.sh
+EXTRA_DIST += tests/data/guide_reference.json tests/make_guide_reference.py
+# What documents show is its output; update-screens renews it there.
+dist_check_SCRIPTS += tests/test_examples.sh
+EXTRA_DIST += tests/check-examples
+EXTRA_DIST += tests/bench/prefill_probe.cu tests/bench/build_prefill_probe.sh
