@@ -247,6 +247,7 @@ static cudaError_t decode_layer(CudaLoaded *m, int layer, int tokens)
     add_part(&down, &l->down, 0);
     TRY(l->down.blocks ? linear_quantised(&down, b->n_sms, b->shared_limit, b->pdl, b->stream)
                        : linear_dense(&down, b->n_sms, b->stream));
+    TRY(forward_mark(m));
     TRY(forward_tap(m, layer, TAP_FFN_OUT, tokens, true));
     return forward_tap(m, layer, TAP_OUTPUT, tokens, false);
 }

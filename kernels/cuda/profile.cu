@@ -108,6 +108,11 @@ static CudaBackend *backend_of(const Profiler *p)
     return (CudaBackend *)p->m->base.backend;
 }
 
+static int core_marks_of(const Profiler *p)
+{
+    return 2 + (p->persistent ? 1 : LAYER_PHASES * p->m->shape.n_layers);
+}
+
 static cudaError_t capture_clocked(Profiler *p)
 {
     CudaLoaded *m = p->m;
@@ -121,6 +126,8 @@ static cudaError_t capture_clocked(Profiler *p)
     m->marks = NULL;
     b->pdl = pdl;
     p->core_marks = p->marks.n;
+    if (e == cudaSuccess && p->core_marks != core_marks_of(p))
+        return cudaErrorInvalidValue; /* a phase without its mark: times would lie */
     return e;
 }
 
