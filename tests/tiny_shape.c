@@ -167,7 +167,8 @@ static void fill_layer(TinyModel *model, LayerWeights *layer)
     const ModelShape *s = &model->shape;
     int64_t heads = (int64_t)s->n_heads * s->head_dim, kv = (int64_t)s->n_kv_heads * s->head_dim;
     layer->attn_norm = dense_tensor(model, DTYPE_F32, 1, s->hidden, 0.2, 1);
-    layer->ffn_norm = dense_tensor(model, DTYPE_F16, 1, s->hidden, 0.2, 1);
+    const double gain = model->spec.loud ? 400 : 1;
+    layer->ffn_norm = dense_tensor(model, DTYPE_F16, 1, s->hidden, 0.2 * gain, gain);
     next_input(model);
     layer->q = linear(model, "q", heads, s->hidden);
     layer->k = linear(model, "k", kv, s->hidden);

@@ -76,4 +76,5 @@ const TinySpec zoo[N_ZOO] = {
     { "f16, tied", ODD, DENSE(DTYPE_F16, DTYPE_F16) },
     { "bf16, q and k norm", ODD, DENSE(DTYPE_BF16, DTYPE_BF16), .untied = true, .qk_norm = true },
     { "f32, window, biases", ODD, .untied = true, .sliding_window = 40, .bias = true },
+    { "gptq g128, beyond fp16 before down", EVEN, GPTQ16(128), .loud = true },
 };

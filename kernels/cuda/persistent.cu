@@ -26,12 +26,6 @@
 
 #if __CUDA_ARCH__ >= 900 || !defined(__CUDA_ARCH__)
 
-/* Where the consumers are in the ring and among the slots. */
-struct Place {
-    int at;
-    uint32_t parity, count[FINISHERS];
-};
-
 /* What the loops over weights need of the call (which they find in shared memory: each use would
  * read it again). */
 struct Ring {
@@ -43,6 +37,24 @@ static __device__ __forceinline__ Ring ring_of(const PersistentCall &c)
 {
     const int warp = threadIdx.x / 32;
     return { c.ring, c.block_bytes, warp % STAGE_BLOCKS * c.block_bytes, shared_at(c.ring_at) };
+}
+
+/* threadIdx.x, read anew: the compiler does not keep it, or places made of it, through a call. */
+static __device__ __forceinline__ int thread_now(void)
+{
+    int t;
+    asm volatile("mov.u32 %0,%%tid.x;" : "=r"(t));
+    return t;
+}
+
+template <int TOKENS> static __device__ __forceinline__ Walk &walk_of(void)
+{
+    return room_of<TOKENS>().walk[thread_now() / 32];
+}
+
+template <int TOKENS> static __device__ __forceinline__ Place &place_of(void)
+{
+    return walk_of<TOKENS>().place;
 }
 
 /* Stages of blocks k0 .. k0 + 15. */
@@ -106,8 +118,9 @@ static __device__ __forceinline__ void give_sums(const float acc[2][2], int fini
 
 /* All pairs of a phase of at most 32 blocks a row: the fragments stay in registers. */
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ __noinline__ Place meet_short(int pair, int phase, int tokens, Place p)
+static __device__ __noinline__ void meet_short(int pair, int phase, int tokens)
 {
+    Place p = place_of<TOKENS>();
     const PersistentCall &c = room_of<TOKENS>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
@@ -125,12 +138,13 @@ static __device__ __noinline__ Place meet_short(int pair, int phase, int tokens,
         meet_round<GROUP, ZERO, TOKENS>(ring, g, SUM_WARPS + warp < k_blocks, second, p, acc);
         give_sums<TOKENS>(acc, ordinal % FINISHERS, p);
     }
-    return p;
+    place_of<TOKENS>() = p;
 }
 
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ __noinline__ Place meet_long(int pair, int phase, int tokens, Place p)
+static __device__ __noinline__ void meet_long(int pair, int phase, int tokens)
 {
+    Place p = place_of<TOKENS>();
     const PersistentCall &c = room_of<TOKENS>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     const int token = TOKENS == 1 ? 0 : min(lane % 4, tokens - 1);
@@ -150,14 +164,13 @@ static __device__ __noinline__ Place meet_long(int pair, int phase, int tokens, 
         }
         give_sums<TOKENS>(acc, ordinal % FINISHERS, p);
     }
-    return p;
+    place_of<TOKENS>() = p;
 }
 
 /* Takes and meets x of a phase of one pair an SM in windows: several tokens of the
  * longest phase would take the ring's place. */
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ __noinline__ Place meet_windows(const float *src, int phase, int tokens,
-                                                  bool calm, Place p)
+static __device__ __noinline__ void meet_windows(const float *src, int phase, int tokens, bool calm)
 {
     Room<TOKENS> &room = room_of<TOKENS>();
     const PersistentCall &c = room.call;
@@ -165,11 +178,13 @@ static __device__ __noinline__ Place meet_windows(const float *src, int phase, i
     const int k_blocks = c.phase[phase].k_blocks, n_in = c.phase[phase].n_in;
     const XShared x = x_shared(shared_at(c.x_at), c.x_blocks, GROUP, tokens);
     const Ring ring = ring_of(c);
+    Place p = place_of<TOKENS>();
     float acc[2][2] = { { 0, 0 }, { 0, 0 } };
 #pragma unroll 1
     for (int k0 = 0; k0 < k_blocks; k0 += WINDOW) {
         const int n = min((int)WINDOW, k_blocks - k0), from = k0 * BLOCK_COLS;
-        take_x<GROUP, TOKENS, 2, false>(src + from, n_in, n_in - from, n, NULL, tokens, calm);
+        take_x<GROUP, TOKENS, 2, false>(src + from, n_in, n_in - from, n, NULL, tokens, calm,
+                                        false);
         if (threadIdx.x == 0)
             room.waiting = 0;
         calm = false;
@@ -182,7 +197,7 @@ static __device__ __noinline__ Place meet_windows(const float *src, int phase, i
         __syncwarp(); /* all lanes have read what the next window covers */
     }
     give_sums<TOKENS>(acc, 0, p);
-    return p;
+    place_of<TOKENS>() = p;
 }
 
 /* K and V out of the ring: even chunks of a slice go to the first half of the warps, odd ones to
@@ -230,16 +245,16 @@ template <int TOKENS> struct RingRows {
     }
 };
 
-/* This SM's attention tasks of a layer.  Slices above 0 first: slice 0 waits for them.  `place` in
- * the ring is twice the stage plus the parity.  Not inlined: it would take the registers of the
- * loops over weights. */
+/* This SM's attention tasks of a layer.  Slices above 0 first: slice 0 waits for them.  Not
+ * inlined: it would take the registers of the loops over weights. */
 template <int HD, int COLUMNS, int ROOM_TOKENS>
-static __device__ __noinline__ int attend_all(int place_in, int layer, int tokens)
+static __device__ __noinline__ void attend_all(int layer, int tokens)
 {
     const Room<ROOM_TOKENS> &room = room_of<ROOM_TOKENS>();
     const PersistentCall &c = room.call;
     const AttentionCall &a = c.attention;
-    RingRows<ROOM_TOKENS> rows = { c, place_in / 2, (uint32_t)place_in & 1, 0 };
+    RingRows<ROOM_TOKENS> rows = { c, place_of<ROOM_TOKENS>().at, place_of<ROOM_TOKENS>().parity,
+                                   0 };
     const int group = a.n_heads / a.n_kv_heads, columns = tokens * group;
     const int pos = room.run.pos, chunks = div_up(pos + tokens, ATTN_CHUNK),
               used = attention_used(c.slices, chunks);
@@ -256,7 +271,7 @@ static __device__ __noinline__ int attend_all(int place_in, int layer, int token
         t.pos = pos, t.n = tokens;
         float *partial = exchange_at(c, layer, c.exchange.partial, tokens) +
                          (size_t)t.head * c.slices * columns * (HD + 2);
-        const int *place = c.line_at ? NULL : layer_of<ROOM_TOKENS>(c, layer).place[1];
+        const int *order = c.line_at ? NULL : layer_of<ROOM_TOKENS>(c, layer).place[1];
         float *out = exchange_at(c, layer, c.exchange.attn, tokens);
         task_sync(); /* the room of x is free */
         attend<true, HD, COLUMNS>(
@@ -269,14 +284,15 @@ static __device__ __noinline__ int attend_all(int place_in, int layer, int token
                     return;
                 }
                 const int n = (t.head * group + j % group) * HD + d,
-                          to = place ? __ldg(place + n) : n;
+                          to = order ? __ldg(order + n) : n;
                 publish(out + (size_t)(j / group) * c.phase[1].n_in + to,
                         fold_slices<true>(m, l, y, partial, columns, 1, used, HD, j, d));
             });
         task_sync();
         note_clock<ROOM_TOKENS>(CLOCK_ATTEND);
     }
-    return 2 * rows.at + (int)rows.parity;
+    Place &place = place_of<ROOM_TOKENS>();
+    place.at = rows.at, place.parity = rows.parity;
 }
 
 /* x of a phase by the variant that suits its length.  All phases share one layout of x: a fast warp
@@ -294,70 +310,106 @@ static __device__ __forceinline__ void take_phase(const PersistentCall &c, const
             take_ordered_x<GROUP, LINE_BLOCKS / SUM_WARPS>(src, n_in, kb, norm, order);
         return;
     }
-    if (TOKENS == 1 && c.line_at)
-        task_sync(); /* x may take the place of the line of the phase before */
+    const bool sync = TOKENS == 1 && c.line_at;
     if (is_short && norm)
-        take_x<GROUP, TOKENS, 2, true>(src, n_in, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, 2, true>(src, n_in, n_in, kb, norm, tokens, calm, sync);
     else if (is_short)
-        take_x<GROUP, TOKENS, 2, false>(src, n_in, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, 2, false>(src, n_in, n_in, kb, norm, tokens, calm, sync);
     else if (norm)
-        take_x<GROUP, TOKENS, TOKENS == 1 ? 3 : 2, true>(src, n_in, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, TOKENS == 1 ? 3 : 2, true>(src, n_in, n_in, kb, norm, tokens, calm,
+                                                         sync);
     else
-        take_x<GROUP, TOKENS, TOKENS == 1 ? 6 : 3, false>(src, n_in, n_in, kb, norm, tokens, calm);
+        take_x<GROUP, TOKENS, TOKENS == 1 ? 6 : 3, false>(src, n_in, n_in, kb, norm, tokens, calm,
+                                                          sync);
 }
 
+/* Attention of a layer, where this SM has tasks. */
+template <int TOKENS> static __device__ __forceinline__ void attend_layer(int layer, int tokens)
+{
+    const Room<TOKENS> &room = room_of<TOKENS>();
+    const AttentionCall &a = room.call.attention;
+    if (last_task(a, room.call.slices, div_up(room.run.pos + tokens, ATTN_CHUNK)) < 0)
+        return;
+    const bool small = a.head_dim == 64;
+    if (TOKENS == 1 && a.n_heads == a.n_kv_heads) {
+        if (small)
+            attend_all<64, 1, TOKENS>(layer, tokens);
+        else
+            attend_all<128, 1, TOKENS>(layer, tokens);
+    } else if (small)
+        attend_all<64, FOLD, TOKENS>(layer, tokens);
+    else
+        attend_all<128, FOLD, TOKENS>(layer, tokens);
+}
+
+/* Where a phase's x is published. */
+template <int TOKENS>
+static __device__ __forceinline__ const float *source_of(int layer, int phase, int tokens)
+{
+    const PersistentCall &c = room_of<TOKENS>().call;
+    if (phase == 0)
+        return layer ? exchange_at(c, layer - 1, c.exchange.x_attn, tokens) : c.x0;
+    return exchange_at(c, layer,
+                       phase == 1   ? c.exchange.attn
+                       : phase == 2 ? c.exchange.x_ffn
+                                    : c.exchange.h,
+                       tokens);
+}
+
+/* x of the phase, then its weights. */
 template <int GROUP, ZeroKind ZERO, int TOKENS>
-static __device__ void consume(const PersistentCall &c, int tokens)
+static __device__ __forceinline__ void meet_phase(int layer, int ph, int tokens)
 {
     Room<TOKENS> &room = room_of<TOKENS>();
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    Place p = { 0, 0, { 0, 0 } };
-    int dealt = 0;
-    const bool attends =
-        last_task(c.attention, c.slices, div_up(room.run.pos + tokens, ATTN_CHUNK)) >= 0;
+    const PersistentCall &c = room.call;
+    const float *src = source_of<TOKENS>(layer, ph, tokens);
+    /* measured: one token of a short conversation is faster without */
+    const bool calm = ph == 1 && (TOKENS > 1 || room.run.pos >= 1024);
+    if (TOKENS > 1 && in_windows(c, ph, tokens, gridDim.x)) {
+        meet_windows<GROUP, ZERO, TOKENS>(src, ph, tokens, calm);
+        return;
+    }
+    const PersistentLayer &l = layer_of<TOKENS>(c, layer);
+    take_phase<GROUP, TOKENS>(c, src, c.phase[ph].n_in, c.phase[ph].k_blocks,
+                              ph % 2 ? (const float *)NULL : l.norm[ph / 2],
+                              TOKENS == 1 && c.line_at ? l.value[ph] : (const int *)NULL, tokens,
+                              calm);
+    const Walk &walk = walk_of<TOKENS>();
+    const int phase = (walk.step - 1) % 4;
+    note_clock<TOKENS>(CLOCK_TAKE + phase);
+    if (thread_now() == 0)
+        room.waiting = 0;
+    if (c.phase[phase].k_blocks <= 2 * SUM_WARPS)
+        meet_short<GROUP, ZERO, TOKENS>(walk.pair, phase, TOKENS == 1 ? 1 : room.tokens);
+    else
+        meet_long<GROUP, ZERO, TOKENS>(walk.pair, phase, TOKENS == 1 ? 1 : room.tokens);
+    note_clock<TOKENS>(CLOCK_MEET + (walk_of<TOKENS>().step - 1) % 4);
+}
+
+template <int GROUP, ZeroKind ZERO, int TOKENS> static __device__ void consume(void)
+{
+    Room<TOKENS> &room = room_of<TOKENS>();
+    const PersistentCall &c = room.call;
+    place_of<TOKENS>() = {};
+    walk_of<TOKENS>().step = walk_of<TOKENS>().dealt = 0;
+    __syncwarp();
 #pragma unroll 1
-    for (int step = 0; step < 4 * c.n_layers; step++) {
-        const int l = step / 4, ph = step % 4, kb = c.phase[ph].k_blocks, n_in = c.phase[ph].n_in;
-        if (warp == 0 && lane == 0)
+    for (;;) {
+        int step = walk_of<TOKENS>().step;
+        if (step >= 4 * c.n_layers)
+            return;
+        if (thread_now() == 0)
             room.waiting = 1;
-        if (ph == 1 && attends) {
-            const bool one = tokens == 1 && c.attention.n_heads == c.attention.n_kv_heads,
-                       small = c.attention.head_dim == 64;
-            int now = 2 * p.at + (int)p.parity;
-            if (TOKENS == 1 && one)
-                now = small ? attend_all<64, 1, TOKENS>(now, l, tokens)
-                            : attend_all<128, 1, TOKENS>(now, l, tokens);
-            else
-                now = small ? attend_all<64, FOLD, TOKENS>(now, l, tokens)
-                            : attend_all<128, FOLD, TOKENS>(now, l, tokens);
-            p.at = now / 2, p.parity = now & 1;
-        }
-        int pair = first_pair(c, ph, dealt);
-        if (pair >= c.phase[ph].pairs)
-            continue;
-        const float *src = ph == 0 ? (l ? exchange_at(c, l - 1, c.exchange.x_attn, tokens) : c.x0)
-                                   : exchange_at(c, l,
-                                                 ph == 1   ? c.exchange.attn
-                                                 : ph == 2 ? c.exchange.x_ffn
-                                                           : c.exchange.h,
-                                                 tokens);
-        const float *norm = ph % 2 ? NULL : layer_of<TOKENS>(c, l).norm[ph / 2];
-        /* measured: one token of a short conversation is faster without */
-        const bool calm = ph == 1 && (TOKENS > 1 || room.run.pos >= 1024);
-        if (TOKENS > 1 && in_windows(c, ph, tokens, gridDim.x)) {
-            p = meet_windows<GROUP, ZERO, TOKENS>(src, ph, tokens, calm, p);
-            continue;
-        }
-        take_phase<GROUP, TOKENS>(c, src, n_in, kb, norm,
-                                  TOKENS == 1 && c.line_at ? layer_of<TOKENS>(c, l).value[ph]
-                                                           : (const int *)NULL,
-                                  tokens, calm);
-        note_clock<TOKENS>(CLOCK_TAKE + ph);
-        if (warp == 0 && lane == 0)
-            room.waiting = 0;
-        p = kb <= 2 * SUM_WARPS ? meet_short<GROUP, ZERO, TOKENS>(pair, ph, tokens, p)
-                                : meet_long<GROUP, ZERO, TOKENS>(pair, ph, tokens, p);
-        note_clock<TOKENS>(CLOCK_MEET + ph);
+        if (step % 4 == 1)
+            attend_layer<TOKENS>(step / 4, TOKENS == 1 ? 1 : room.tokens);
+        Walk &walk = walk_of<TOKENS>();
+        step = walk.step;
+        int dealt = walk.dealt;
+        const int pair = first_pair(c, step % 4, dealt);
+        __syncwarp(); /* all lanes have read what is written now, the same by all */
+        walk.step = step + 1, walk.dealt = dealt, walk.pair = pair;
+        if (pair < c.phase[step % 4].pairs)
+            meet_phase<GROUP, ZERO, TOKENS>(step / 4, step % 4, TOKENS == 1 ? 1 : room.tokens);
     }
 }
 #endif
@@ -381,6 +433,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
             bar_init(room.taken + i, 1);
         }
         room.waiting = 0;
+        room.tokens = tokens;
         room.stamp = clock();
         room.run = *c.run;
         asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
@@ -394,7 +447,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
     if (TOKENS == 1)
         tokens = 1;
     if (warp < SUM_WARPS)
-        consume<GROUP, ZERO, TOKENS>(c, tokens);
+        consume<GROUP, ZERO, TOKENS>();
     else if (warp < SUM_WARPS + FINISHERS)
         finish<TOKENS>(c, warp - SUM_WARPS, tokens);
     else if (lane == 0)

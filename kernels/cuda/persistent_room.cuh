@@ -37,6 +37,21 @@ static __device__ __forceinline__ uint32_t slot_parity(int tokens, uint32_t coun
 
 static_assert((int)CONSUMERS == (int)ATTN_THREADS, "attention runs on the consumers");
 
+/* Where a consumer is in the ring and among the slots. */
+struct Place {
+    int at;
+    uint32_t parity, count[FINISHERS];
+};
+
+/* Where a consumer is in the layers.  Kept in shared memory, since registers do not live through
+ * calls: the compiler would keep them in local memory, which the L1 that is left beside so much
+ * shared memory does not hold (a look into it costs as much as a poll). */
+struct __align__(16) Walk
+{
+    Place place;
+    volatile int step, dealt, pair;
+};
+
 /* The first part of shared memory, at places known to the compiler (a pointer to each would cost
  * the loops their registers).  Behind it lie the layers, the residual stream of this SM's rows
  * ([pairs of o here][32][tokens]), x (which attention uses too), and the ring. */
@@ -46,7 +61,9 @@ template <int TOKENS> struct __align__(128) Room
     RunState run;
     uint64_t full[MAX_RING], empty[MAX_RING], done[MAX_SLOTS], taken[MAX_SLOTS];
     volatile int waiting;
-    int stamp; /* low word of the clock at the last note_clock */
+    Walk walk[SUM_WARPS];
+    int tokens;
+    int stamp;                       /* low word of the clock at the last note_clock */
     float share[SUM_WARPS * TOKENS]; /* sums of squares */
     __align__(
         16) float red[slots_of(TOKENS) * SUM_WARPS * 32 * TOKENS]; /* [slot][sum][row][token] */

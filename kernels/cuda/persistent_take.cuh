@@ -108,8 +108,8 @@ static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, i
         value[j] = b < k_blocks ? __ldg((const int4 *)(order + k)) : make_int4(-1, -1, -1, -1);
         weight[j] = norm && in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
     }
-    task_sync(); /* all have read the line of the phase before */
     await_x<1, N>(v, src + (size_t)warp * BLOCK_COLS + lane * 4, n_in, in, 1);
+    task_sync(); /* all have read the line, and met the x, of the phase before */
     order_x<N>(v[0], (float *)shared_at(c.line_at), warp, n_in, value);
     float ss = 0;
 #pragma unroll
@@ -128,10 +128,11 @@ static __device__ __noinline__ void take_ordered_x(const float *src, int n_in, i
 }
 
 /* This warp's blocks of x ([token][stride]), N at a time: waits for them, notes their squares,
- * quantises them.  calm: the wait will be long (for attention), so one lane polls first. */
+ * quantises them.  calm: the wait will be long (for attention), so one lane polls first.  sync: x
+ * may take the place of a line that others still read. */
 template <int GROUP, int TOKENS, int N, bool NORM>
 static __device__ __noinline__ void take_x(const float *src, int stride, int n_in, int k_blocks,
-                                           const float *norm, int tokens, bool calm)
+                                           const float *norm, int tokens, bool calm, bool sync)
 {
     const PersistentCall &c = room_of<TOKENS>().call;
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -157,6 +158,9 @@ static __device__ __noinline__ void take_x(const float *src, int stride, int n_i
                 weight[j] = in[j] ? __ldg((const float4 *)(norm + k)) : make_float4(1, 1, 1, 1);
         }
         await_x<TOKENS, N>(v, src + (size_t)first * BLOCK_COLS + lane * 4, stride, in, tokens);
+        if (sync)
+            task_sync();
+        sync = false;
 #pragma unroll
         for (int t = 0; t < TOKENS; t++) {
             if (t >= tokens)
@@ -170,6 +174,8 @@ static __device__ __noinline__ void take_x(const float *src, int stride, int n_i
             quantise_blocks<GROUP, N, SUM_WARPS>(x, first, k_blocks, t, tokens, lane, v[t]);
         }
     }
+    if (sync) /* a warp without blocks */
+        task_sync();
     if (NORM)
 #pragma unroll
         for (int t = 0; t < TOKENS; t++) {

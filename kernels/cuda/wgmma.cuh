@@ -125,6 +125,12 @@ template <bool TRANSPOSED> struct Product<128, TRANSPOSED> {
     }
 };
 
+/* The compiler may not compute what follows from v before this line. */
+static __device__ __forceinline__ void not_before(int &v)
+{
+    asm volatile("" : "+r"(v)::"memory");
+}
+
 /* 8 x 8 halves, of which lane l has row l / 4, columns l % 4 * 2 and one further: its transpose. */
 static __device__ __forceinline__ uint32_t transpose_eight(uint32_t v)
 {

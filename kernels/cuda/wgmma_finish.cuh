@@ -53,19 +53,17 @@ static __device__ __forceinline__ void add_shares(float (&sum)[UNITS][N / 2], ui
     }
 }
 
-/* Where a thread's sums go: rows r and r + 8 of each unit, tokens token + 8 j and one further. */
+/* A tile's tokens and what a thread adds to its rows r and r + 8 of each unit. */
 struct Target {
-    uint32_t at[UNITS][2]; /* bytes from out; for the first token */
     bool valid[UNITS][2];
     float bias[UNITS][2];
-    uint32_t step; /* bytes a token */
-    int token, tokens;
-    uint32_t eights; /* bit j: the tokens of j are ours to write */
+    int token, tokens; /* the thread's first; of the call */
+    uint32_t eights;   /* bit j: the eight tokens j are ours to write */
 };
 
 static __device__ __forceinline__ void find_target(const WgmmaCall &c, int index, Target &o)
 {
-    o.step = (uint32_t)c.stride * 4, o.tokens = c.tokens;
+    o.tokens = c.tokens;
 #pragma unroll
     for (int i = 0; i < UNITS; i++)
 #pragma unroll
@@ -74,19 +72,7 @@ static __device__ __forceinline__ void find_target(const WgmmaCall &c, int index
             const DevLinear &w = c.part[part];
             o.valid[i][h] = row < w.n_out;
             o.bias[i][h] = w.bias && o.valid[i][h] ? __ldg(w.bias + row) : 0.f;
-            o.at[i][h] = (uint32_t)(row + (c.epilogue == EPILOGUE_SILU ? 0 : c.offset[part])) * 4 +
-                         (uint32_t)o.token * o.step;
         }
-}
-
-static __device__ __forceinline__ bool is_ours(const Target &o, int j, int i)
-{
-    return (o.eights >> j & 1) && o.token + j * 8 + (i & 1) < o.tokens;
-}
-
-static __device__ __forceinline__ float *target_of(float *out, const Target &o, int u, int j, int i)
-{
-    return (float *)((char *)out + (o.at[u][i / 2] + (uint32_t)(j * 8 + (i & 1)) * o.step));
 }
 
 static __device__ __forceinline__ float silu(float g, float u)
@@ -115,40 +101,123 @@ static __device__ __forceinline__ void finish_sums(const WgmmaCall &c, const Tar
             sum[0][i] = silu(sum[0][i], sum[1][i]);
 }
 
-/* Adds the residual stream: JS times eight tokens are read before the first is needed. */
-template <int N, int JS>
-static __device__ __forceinline__ void add_old(float *out, const Target &o,
-                                               float (&sum)[UNITS][N / 2])
+/* Bit j: token first + 8 j is there and ours to write. */
+static __device__ __forceinline__ uint32_t mine_of(const Target &o, int first)
 {
+    const int n = o.tokens > first ? min((o.tokens - first + 7) / 8, 31) : 0;
+    return o.eights & ((1u << n) - 1);
+}
+
+/* From rows r, r + 8 (i & 2) of tokens t, t + 1 (i & 1) to four rows of one token: turn_token and
+ * turn_row say of which. */
+static __device__ __forceinline__ float4 turn_rows(float v0, float v1, float v2, float v3)
+{
+    const bool upper = threadIdx.x & 8, odd = threadIdx.x & 4;
+    const float a = __shfl_xor_sync(~0u, upper ? v0 : v2, 8),
+                b = __shfl_xor_sync(~0u, upper ? v1 : v3, 8);
+    const float w0 = upper ? a : v0, w1 = upper ? b : v1, w2 = upper ? v2 : a, w3 = upper ? v3 : b;
+    const float x = __shfl_xor_sync(~0u, odd ? w0 : w1, 4),
+                y = __shfl_xor_sync(~0u, odd ? w2 : w3, 4);
+    return odd ? make_float4(x, w1, y, w3) : make_float4(w0, x, w2, y);
+}
+
+static __device__ __forceinline__ int turn_token(int lane)
+{
+    return lane % 4 * 2 + lane / 4 % 2;
+}
+
+static __device__ __forceinline__ int turn_row(int lane)
+{
+    return lane / 8 % 2 * 8 + lane / 16 * 4;
+}
+
+/* Four floats of which `left` are there; at once where they are aligned. */
+static __device__ __forceinline__ float4 load_four(const float *from, int left, bool aligned)
+{
+    if (aligned && left >= 4)
+        return __ldcg((const float4 *)from);
+    float4 v = make_float4(0, 0, 0, 0);
+    if (left > 0)
+        v.x = __ldcg(from);
+    if (left > 1)
+        v.y = __ldcg(from + 1);
+    if (left > 2)
+        v.z = __ldcg(from + 2);
+    if (left > 3)
+        v.w = __ldcg(from + 3);
+    return v;
+}
+
+static __device__ __forceinline__ void store_four(float *to, float4 v, int left, bool aligned)
+{
+    if (aligned && left >= 4) {
+        *(float4 *)to = v;
+        return;
+    }
+    if (left > 0)
+        to[0] = v.x;
+    if (left > 1)
+        to[1] = v.y;
+    if (left > 2)
+        to[2] = v.z;
+    if (left > 3)
+        to[3] = v.w;
+}
+
+/* Unit u to out, added to what is there where ADD.  JS times eight tokens are read before the first
+ * is needed. */
+template <int N, int JS, bool ADD>
+static __device__ __forceinline__ void write_unit(const WgmmaCall &c, const Target &o, int index,
+                                                  int u, const float (&v)[N / 2])
+{
+    const int lane = threadIdx.x % 32;
+    int part, row = unit_of(c, index, u, &part) + threadIdx.x % 128 / 32 * 16 + turn_row(lane);
+    const int first = o.token - lane % 4 * 2 + turn_token(lane), left = c.part[part].n_out - row,
+              at = c.epilogue == EPILOGUE_SILU ? 0 : c.offset[part];
+    const uint32_t ours = mine_of(o, first);
+    const bool aligned = (c.stride | at) % 4 == 0;
+    const size_t step = (size_t)8 * c.stride;
+    float *to = c.out + (size_t)first * c.stride + at + row;
 #pragma unroll
     for (int j0 = 0; j0 < N / 8; j0 += JS) {
-        float old[UNITS][JS * 4];
+        float4 old[JS];
+        float *from = to;
 #pragma unroll
-        for (int u = 0; u < UNITS; u++)
+        for (int k = 0; ADD && k < JS; k++, from += step)
+            if (ours >> (j0 + k) & 1)
+                old[k] = load_four(from, left, aligned);
 #pragma unroll
-            for (int k = 0; k < JS * 4; k++) {
-                old[u][k] = 0;
-                if (o.valid[u][k % 4 / 2] && is_ours(o, j0 + k / 4, k % 4))
-                    old[u][k] = __ldcg(target_of(out, o, u, j0 + k / 4, k % 4));
-            }
-#pragma unroll
-        for (int u = 0; u < UNITS; u++)
-#pragma unroll
-            for (int k = 0; k < JS * 4; k++)
-                sum[u][j0 * 4 + k] += old[u][k];
+        for (int k = 0; k < JS; k++, to += step) {
+            const int j = j0 + k;
+            float4 w = turn_rows(v[j * 4], v[j * 4 + 1], v[j * 4 + 2], v[j * 4 + 3]);
+            if (ADD)
+                w.x += old[k].x, w.y += old[k].y, w.z += old[k].z, w.w += old[k].w;
+            if (ours >> j & 1)
+                store_four(to, w, left, aligned);
+        }
     }
+}
+
+/* Sixteen columns of eight tokens, of which `low` and `high` are transposed eights: four columns of
+ * one token for a lane, from column lane % 2 * 8 + lane % 4 / 2 * 4 on. */
+static __device__ __forceinline__ uint2 four_columns(uint32_t low, uint32_t high)
+{
+    const bool odd = threadIdx.x & 1;
+    const uint32_t other = __shfl_xor_sync(~0u, odd ? low : high, 1);
+    return odd ? make_uint2(other, high) : make_uint2(low, other);
 }
 
 /* q, k or v of one head: rotated, q to q16 (scaled for base-2 softmax), k and v to the cache.
  * Unit 0 holds dimensions 0 to 63, unit 1 the others, so a thread has both of each pair. */
 template <int N>
 static __device__ __forceinline__ void write_head(const WgmmaCall &c, const Target &o, int index,
-                                                  float (&sum)[UNITS][N / 2])
+                                                  const float (&sum)[UNITS][N / 2])
 {
     const int HD = UNITS * UNIT_ROWS;
     const AttentionCall &a = c.attention;
     int part, head = unit_of(c, index, 0, &part) / HD;
-    const int pos = a.run->pos, d = wgmma_row(threadIdx.x % 128, 0);
+    const int pos = a.run->pos, d = wgmma_row(threadIdx.x % 128, 0), lane = threadIdx.x % 32,
+              first = o.token - lane % 4 * 2 + lane / 4; /* the token that this lane writes */
     if (head >= (part ? a.n_kv_heads : a.n_heads))
         return;
     const size_t plane = (size_t)a.run->context * HD;
@@ -158,18 +227,35 @@ static __device__ __forceinline__ void write_head(const WgmmaCall &c, const Targ
                             (((size_t)a.layer * 2 + part - 1) * a.n_kv_heads + head) * plane +
                             (size_t)pos * HD
                       : a.q16 + head * HD;
+    const uint32_t ours = mine_of(o, first);
+    to += (size_t)first * step + threadIdx.x % 128 / 32 * 16 + lane % 2 * 8 + lane % 4 / 2 * 4;
 #pragma unroll
-    for (int i = 0; i < N / 2; i++) {
-        const int t = o.token + i / 4 * 8 + (i & 1), at = d + (i & 2) * 4;
-        if (!is_ours(o, i / 4, i))
-            continue;
-        float2 turn = make_float2(1, 0);
-        if (part < 2)
-            turn = __ldg(a.rope + (size_t)(pos + t) * (HD / 2) + at);
-        const float x = sum[0][i], y = sum[1][i];
-        __half *row = to + (size_t)t * step + at;
-        row[0] = __float2half_rn((x * turn.x - y * turn.y) * scale);
-        row[HD / 2] = __float2half_rn((y * turn.x + x * turn.y) * scale);
+    for (int j = 0; j < N / 8; j++) {
+        uint32_t w[UNITS][2];
+#pragma unroll
+        for (int h = 0; h < 2; h++) { /* rows r and r + 8 */
+            float v[UNITS][2];
+#pragma unroll
+            for (int i = 0; i < 2; i++) {
+                const int t = o.token + j * 8 + i;
+                float2 turn = make_float2(1, 0);
+                if (part < 2 && t < o.tokens)
+                    turn = __ldg(a.rope + (size_t)(pos + t) * (HD / 2) + d + h * 8);
+                const float x = sum[0][j * 4 + h * 2 + i], y = sum[1][j * 4 + h * 2 + i];
+                v[0][i] = (x * turn.x - y * turn.y) * scale;
+                v[1][i] = (y * turn.x + x * turn.y) * scale;
+            }
+#pragma unroll
+            for (int u = 0; u < UNITS; u++)
+                w[u][h] = transpose_eight(as_word(__floats2half2_rn(v[u][0], v[u][1])));
+        }
+#pragma unroll
+        for (int u = 0; u < UNITS; u++) {
+            const uint2 four = four_columns(w[u][0], w[u][1]);
+            if (ours >> j & 1)
+                *(uint2 *)(to + u * UNIT_ROWS) = four;
+        }
+        to += (size_t)8 * step;
     }
 }
 
@@ -201,6 +287,7 @@ static __device__ __forceinline__ void write_x(const WgmmaCall &c, const Target 
         c.to.scale[first + threadIdx.x % 128] = NARROW_SCALE;
     if (column >= c.part[0].n_out)
         return;
+    const uint32_t ours = mine_of(o, first + lane / 4);
 #pragma unroll
     for (int j = 0; j < N / 8; j++) {
         uint32_t w[2];
@@ -211,7 +298,7 @@ static __device__ __forceinline__ void write_x(const WgmmaCall &c, const Target 
             w[h] = transpose_eight(as_word(both));
         }
         const uint2 four = transpose_four(w[0], w[1]);
-        if ((o.eights >> j & 1) && first + j * 8 + lane / 4 < o.tokens)
+        if (ours >> j & 1)
             *(uint2 *)(to + j * SWIZZLE_ATOM) = four;
     }
 }
@@ -220,30 +307,27 @@ template <int GROUPS, int N>
 static __device__ __forceinline__ void write_tile(const WgmmaCall &c, const Tile &t,
                                                   float (&sum)[UNITS][N / 2], int rank)
 {
+    const int JS = N / 8 < 4 ? N / 8 : 4;
+    int index = t.row * GROUPS + threadIdx.x / 128;
     Target o;
     o.token = t.token * N + threadIdx.x % 4 * 2;
+    not_before(index), not_before(o.token); /* addresses: the registers are full until here */
     o.eights = c.split == 1 ? ~0u : (c.split == 2 ? 0x55555555u : 0x11111111u) << rank;
-    find_target(c, t.row * GROUPS + threadIdx.x / 128, o);
+    find_target(c, index, o);
     finish_sums<N>(c, o, sum);
-    if (c.rope) {
-        write_head<N>(c, o, t.row * GROUPS + threadIdx.x / 128, sum);
-        return;
-    }
-    if (c.to.x) {
-        write_x<N>(c, o, t.row * GROUPS + threadIdx.x / 128, sum[0]);
-        return;
-    }
-    if (c.epilogue == EPILOGUE_ADD)
-        add_old<N, N >= 32 ? 4 : 2>(c.out, o, sum);
+    if (c.rope)
+        write_head<N>(c, o, index, sum);
+    else if (c.to.x)
+        write_x<N>(c, o, index, sum[0]);
+    else if (c.epilogue == EPILOGUE_ADD)
 #pragma unroll
-    for (int u = 0; u < UNITS; u++) {
-        if (u && c.epilogue == EPILOGUE_SILU)
-            break;
+        for (int u = 0; u < UNITS; u++)
+            write_unit<N, JS, true>(c, o, index, u, sum[u]);
+    else
 #pragma unroll
-        for (int k = 0; k < N / 2; k++)
-            if (o.valid[u][k % 4 / 2] && is_ours(o, k / 4, k % 4))
-                *target_of(c.out, o, u, k / 4, k % 4) = sum[u][k];
-    }
+        for (int u = 0; u < UNITS; u++)
+            if (u == 0 || c.epilogue != EPILOGUE_SILU)
+                write_unit<N, 1, false>(c, o, index, u, sum[u]);
 }
 #endif
 
