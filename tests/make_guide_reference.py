@@ -19,7 +19,7 @@ GUIDE = pathlib.Path(__file__).resolve().parents[1] / 'models/guide'
 LONGEST = 160  # tokens of a reply
 CONVERSATIONS = [
     ('a newcomer, in Japanese', None, [
-        'はじめまして。わたしは直美です。', 'ELYZA のモデルはどこで手に入りますか。', '6たす7は？', '返答を止めるには？',
+        'はじめまして、直美と申します。', 'ELYZA のモデルはどこで手に入りますか。', '6たす7は？', '返答を止めるには？',
         'わたしの名前を覚えていますか。']),
     ('a newcomer, in English', None, [
         'Hi there! My name is Laura.', 'How do I get the ELYZA model?', 'What is 14 minus 5?', 'Why are replies so slow?',

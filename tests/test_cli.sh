@@ -32,6 +32,13 @@ like "$status|$err" '^2\|kaiwa: ask: the text is empty' "an empty question is a 
 if without_guide; then
     run ask hello
     one_line "ask says that there is no model"
+    mkdir "$tmp/alone/models"
+    "$make_tiny" "$tmp/alone/models/guide" ends >/dev/null
+    run models
+    is "$out" "guide	package	$tmp/alone/models/guide" "what lies beside the program is found"
+    run ask --max-tokens 1 hello
+    is "$status" 0 "a guide beside the program answers where no model was chosen"
+    rm -r "$tmp/alone/models"
 fi
 run ask -m "$tmp/nothing-here" hello
 one_line "ask says that this model is not there"

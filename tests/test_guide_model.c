@@ -18,7 +18,7 @@
 #include "src/base/buf.h"
 
 #define MARGIN 0.02 /* a step with less between best and second says nothing */
-#define LOGITS_HASH 0x7a0229f786ccbce6ULL
+#define LOGITS_HASH 0xa4e46312143f8f0aULL
 
 enum { MAX_MESSAGES = 16 };
 
@@ -229,13 +229,17 @@ static void its_logits_have_the_committed_bits_everywhere(void **state)
         const char *isa;
         int threads;
         size_t piece;
-    } ways[] = { { "generic", 2, 2048 }, { "avx2", 1, 2048 }, { "avx2", 3, 7 },
-                 { "avxvnni", 2, 64 },   { "avx512", 1, 1 },  { "avx512", 2, 2048 } };
+        bool quick; /* under a sanitizer too */
+    } ways[] = { { "generic", 2, 2048, false }, { "avx2", 1, 2048, true },
+                 { "avx2", 3, 7, true },        { "avxvnni", 2, 64, true },
+                 { "avx512", 1, 1, false },     { "avx512", 2, 2048, true } };
     int n = 0;
 
     (void)state;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        Engine *engine = open_guide(ways[i].isa, ways[i].threads);
+        Engine *engine = ways[i].quick || !getenv("KAIWA_SANITIZER")
+                             ? open_guide(ways[i].isa, ways[i].threads)
+                             : NULL;
         if (!engine)
             continue;
         Session *session = begin_session(engine);

@@ -5,9 +5,9 @@ EXTRA_DIST += models/guide/README.md models/guide/heldout.jsonl models/guide/car
 	models/guide/bpe.py models/guide/chat.py models/guide/make_tokenizer.py models/guide/make_card \
 	models/guide/calibration models/guide/check_heldout models/guide/check_loss models/guide/check_data \
 	models/guide/data/__init__.py models/guide/data/conversation.py models/guide/data/facts.py \
-	models/guide/data/facts_use.py models/guide/data/grammar.py models/guide/data/manners.py \
+	models/guide/data/facts_use.py models/guide/data/facts_more.py models/guide/data/grammar.py models/guide/data/manners.py \
 	models/guide/data/names.py models/guide/data/stories.py models/guide/data/sums.py \
-	models/guide/data/talk.py models/guide/data/topics.py models/guide/data/topics_en.py \
+	models/guide/data/talk.py models/guide/data/talk_more.py models/guide/data/topics.py models/guide/data/topics_en.py \
 	models/guide/data/topics_ja.py
 
 # What `kaiwa quantize` wrote, and the card; tokenizer.json is the one that training uses.

@@ -10,6 +10,7 @@ import numpy
 
 import bpe
 import chat
+from data.conversation import EARLIER
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHARD = 5000  # conversations
@@ -38,7 +39,7 @@ def encode(tokenizer, made):
         if len(ids) + len(part) > LONG:
             break
         ids += part
-        marks += [flag * (KINDS.index(kind) + 1) for flag in is_reply]
+        marks += [0 if kind == EARLIER else flag * (KINDS.index(kind) + 1) for flag in is_reply]
     return numpy.array(ids, dtype=numpy.uint16), numpy.array(marks, dtype=numpy.uint8)
 
 

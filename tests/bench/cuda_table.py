@@ -200,7 +200,7 @@ def measure_memory(r, t):
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        r.run('ask', '-m', model, '--backend', 'cuda', '--context', '4096', '--raw', '-t', '0', '-n', '400', 'a')
+        r.run('ask', '-m', model, '--backend', 'cuda', '--context', '4096', '--raw', '-t', '0', '-n', '1500', 'a')
     finally:
         stop.set()
         watcher.join()

@@ -1,11 +1,12 @@
 """Whole conversations: a system prompt or none, one to six turns, a name that may be told and asked for."""
 import re
 
-from . import facts, facts_use, grammar, manners, names, stories, sums, talk, topics
+from . import facts, facts_more, facts_use, grammar, manners, names, stories, sums, talk, talk_more, topics
 
-assert facts_use
+assert facts_use and facts_more and talk_more
 _JAPANESE = re.compile(r'[\u3041-\u30ff\u4e00-\u9fff]')
-KINDS = [('fact', 40), ('topic', 15), ('talk', 18), ('sum', 14), ('story', 6), ('recall', 7)]
+KINDS = [('fact', 40), ('topic', 15), ('talk', 26), ('sum', 14), ('story', 6), ('recall', 7)]
+EARLIER = 'earlier'  # the kind of a reply in a manner that is no longer asked for
 AGAIN_JA = ['もう一度[言って|教えて|お願いします|説明して][ください|]', '[今の|いまの]をもう一度',
     'え[、何て|？もう一回]', '聞き逃しました。もう一度[お願いします|]']
 AGAIN_EN = ['[say|tell me|repeat] that again[ please|]', 'once more[ please|]', 'pardon[, what was that|]',
@@ -93,6 +94,9 @@ def make(rng):
     if n > 2 and tells >= 0 and rng.random() < 0.6:
         tells = 0
     asks = n - 1 if tells >= 0 and tells < n - 1 and rng.random() < 0.6 else -1
+    # The system prompt may have been another one while the first replies were written; those are no examples.
+    switch = rng.randrange(1, n) if n > 1 and rng.random() < 0.22 else 0
+    before = rng.choice([m for m in ('plain', 'polite', 'kansai', 'oneline', 'english') if m != manner])
     turns, name = [], None
     for i in range(n):
         now = lang if rng.random() < 0.95 else ('en' if lang == 'ja' else 'ja')
@@ -111,8 +115,10 @@ def make(rng):
             kind = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS])[0]
             text, answers = turn(rng, now, kind, name)
         last = answers
-        reply = manners.answer(rng, manner, now, answers)
-        if manner == 'english' and _JAPANESE.search(reply) and not name:
+        reply = manners.answer(rng, manner if i >= switch else before, now, answers)
+        if i < switch:
+            kind = EARLIER
+        elif manner == 'english' and _JAPANESE.search(reply) and not name:
             raise AssertionError(reply)
         text = re.sub(r' {2,}', ' ', text).strip()
         turns.append((text, reply, kind))

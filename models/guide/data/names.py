@@ -60,6 +60,66 @@ VOWELS = 'a e i o u a e i o ai ea ie ee oo ia'.split()
 CODAS = ['', '', '', 'n', 'r', 'l', 's', 'm', 'k', 't', 'd', 'nd', 'ck', 'ss', 'x', 'th']
 
 
+ROMAJI = ('a i u e o ka ki ku ke ko sa shi su se so ta chi tsu te to na ni nu ne no ha hi fu he ho ma mi mu me mo ya yu '
+          'yo ra ri ru re ro wa ga gi gu ge go za ji zu ze zo da de do ba bi bu be bo kya kyo sho shu cho ryo ryu ju '
+          'jo hyo gyo chu n tsu ken jun shin').split()
+LETTERS = 'eeeeeaaaaaiiiiooooonnnnrrrrttttlllsssddhhmmcuuukkgpbvyfwzjxq'
+# Pieces of the vocabulary that no list of names holds are copied too: any characters, the rarer ones as bytes.
+KANJI_ANY = ('亜阿哀愛悪安暗案以伊位依偉囲意威尉惟維為医井域育一壱逸芋員院飲印因引羽雨宇鵜右有又由遊勇優裕雄祐悠'
+             '郁運雲永映栄英瑛詠衛影鋭益円園延沿遠塩縁演艶央応往旺横王翁岡沖荻憶乙温音化花歌加果河夏家嘉霞賀雅'
+             '芽我界海絵快開恵貝外街岳学楽額潟葛鎌茅萱刈甘柑寛幹環観貫関丸岩眼岸紀貴基喜希樹規輝騎亀菊吉橘客'
+             '弓久求宮究休旧牛巨魚京恭教橋郷響享暁業局曲極玉桐琴勤欣錦近吟銀九駒具空遇熊栗桑群薫軍郡君訓啓慶'
+             '敬景桂渓継結計恵芸鯨月健兼建憲賢謙剣堅絹犬見研県元源玄弦原現古湖胡虎五伍護悟呉後御鯉光功広孔宏幸'
+             '康弘孝江浩港紅鴻黄綱高晃豪国克黒今根佐左沙嵯砂彩菜才裁歳財坂阪榊咲作桜笹札雑三山参讃産賛残仕史司'
+             '四士始志思詞至詩資寺滋治磁示慈時鹿式軸七室実柴芝舎写車若寂守朱珠種寿樹周宗秋修愁洲舟集住充十重'
+             '従淑祝春駿純潤順準初緒女序昌将章祥松湘翔彰菖鐘丈乗常城譲植織職色信真新森深慎紳心神臣晋進親仁尋'
+             '須図吹水翠推瑞穂数杉菅雛寸瀬世成征星晴正清盛聖誠青静斉石赤積節雪千川仙泉浅専船善禅曽草荘倉双'
+             '想蒼湊総造像足速孫尊多太打代大台醍鷹滝沢辰達谷竹丹淡旦団暖男知智地池竹築秩茶中仲忠昼柱宙著朝潮蝶'
+             '長鳥張直津椎通塚槻辻蔦坪鶴庭定貞汀逓程笛鉄天展典伝殿田登都冬刀島東桃棟燈藤瞳道童銅徳独栃徹苗凪那'
+             '内奈鍋楠南二虹入乃能波羽馬梅博白柏函箱畑八鉢発鳩塙隼半繁飛比斐樋尾美弥彦菱必姫百氷俵表豹評票苗浜'
+             '不富冨布敷扶普武舞部風福淵仏物文平兵米碧別片編辺保歩穂甫輔芳宝方望邦峰朋法萌豊房北牧睦堀本凡麻舞'
+             '槙幕柾又末万満巳岬光稔民夢霧務娘名明鳴盟綿面茂孟木目門紋也野矢役薬柳靖由佑祐友湧融雄夕予余与葉遥'
+             '陽養洋吉淀羅来頼嵐藍蘭梨里理莉李立律隆竜龍良亮涼稜遼両力緑琳林倫臨玲礼麗令零嶺歴恋蓮連廉呂路露'
+             '朗郎浪楼六和倭鷲亘')
+KANA_ANY = KANA + 'がぎぐげござじずぜぞだでどばびぶべぼぱぴぷぺぽんんー'
+KATA_ANY = KATA + 'ゲゴゼゾヅヌネロヴペ'
+SMALL_KANA = ('きゃ きゅ きょ しゃ しゅ しょ ちゃ ちゅ ちょ にゃ ひょ みゃ りゃ りゅ りょ じゅ じょ ぎょ っか っき っこ っぺ った '
+              'んの んじ').split()
+SMALL_KATA = ('キャ キュ シャ シュ ショ チャ チュ チェ ティ ディ ファ フィ フェ ウィ ウェ ヴィ ジェ ジュ ジョ リュ ニュ ミュ '
+              'ッタ ッド ッチ ッキ ンド ント ンス ーン ール ード ート').split()
+
+
+def splice(rng, words):
+    """The beginning of one and the end of another."""
+    a, b = rng.choice(words), rng.choice(words)
+    return a[:rng.randrange(1, len(a) + 1)] + b[rng.randrange(len(b)):].lower()
+
+
+def any_english(rng):
+    r = rng.random()
+    if r < 0.35:
+        name = ''.join(rng.choice(ROMAJI) for _ in range(rng.choice((2, 2, 3, 3, 4))))
+    elif r < 0.7:
+        name = splice(rng, ENGLISH)
+    else:
+        name = ''.join(rng.choice(LETTERS) for _ in range(rng.choice((3, 4, 5, 6, 7, 8, 10))))
+    return name.capitalize()
+
+
+def any_japanese(rng):
+    r = rng.random()
+    if r < 0.35:
+        return ''.join(rng.choice(KANJI_ANY) for _ in range(rng.choice((1, 2, 2, 2, 3, 3, 4))))
+    if r < 0.43:
+        return ''.join(chr(rng.randrange(0x4e00, 0x9fa1)) for _ in range(rng.choice((1, 2, 2, 3))))
+    if r < 0.5:
+        return splice(rng, SURNAMES) + rng.choice(GIVEN)
+    kana, small = (KANA_ANY, SMALL_KANA) if r < 0.75 else (KATA_ANY, SMALL_KATA)
+    first = rng.choice(KANA if r < 0.75 else KATA)
+    return first + ''.join(rng.choice(small) if rng.random() < 0.3 else rng.choice(kana)
+                           for _ in range(rng.choice((1, 2, 2, 3, 4, 5))))
+
+
 def made_up_english(rng):
     name = ''.join(rng.choice(ONSETS) + rng.choice(VOWELS) for _ in range(rng.choice((1, 2, 2, 3)))) + rng.choice(
         CODAS)
@@ -67,6 +127,8 @@ def made_up_english(rng):
 
 
 def english(rng):
+    if rng.random() < 0.45:
+        return any_english(rng) + (' ' + any_english(rng) if rng.random() < 0.12 else '')
     r = rng.random()
     if r < 0.45:
         return rng.choice(ENGLISH)
@@ -76,6 +138,8 @@ def english(rng):
 
 
 def japanese(rng):
+    if rng.random() < 0.45:
+        return any_japanese(rng)
     r = rng.random()
     if r < 0.16:
         return rng.choice(SURNAMES)

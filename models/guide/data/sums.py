@@ -222,14 +222,21 @@ def number(rng, n, lang):
     return str(n) if r < 0.62 else ONES[n]
 
 
+TOO_BIG = {'ja': 'そんなに大きな数の計算はできません。二けたまでの足し算と引き算ならできます。',
+           'ja1': '二けたまでの足し算と引き算ならできます。',
+           'en': 'Those numbers are too big for me. I add and subtract numbers of up to two digits.',
+           'en1': 'I add and subtract numbers of up to two digits.'}
+
+
 def make(rng, lang):
     """(question, answers)"""
     minus = rng.random() < 0.42
-    a, b = rng.randrange(21), rng.randrange(21)
+    most = rng.choices((21, 100, 1000), (72, 24, 4))[0]
+    a, b = rng.randrange(most), rng.randrange(most)
     if minus and b > a:
         a, b = b, a
     result = a - b if minus else a + b
-    words = {'a': number(rng, a, lang), 'b': number(rng, b, lang)}
+    words = {'a': str(a), 'b': str(b)} if max(a, b) > 20 else {'a': number(rng, a, lang), 'b': number(rng, b, lang)}
     if lang == 'ja' and words['a'].isdigit() != words['b'].isdigit():
         words = {'a': str(a), 'b': str(b)}
     if rng.random() < 0.42:
@@ -238,6 +245,8 @@ def make(rng, lang):
         text = grammar.one_of(rng, (SUB_JA if minus else ADD_JA) if lang == 'ja' else (SUB_EN if minus else
             ADD_EN), words)
     text = (grammar.dress_ja if lang == 'ja' else grammar.dress_en)(rng, text, rng.random() < 0.6, 0)
+    if max(a, b) > 99:
+        return text, TOO_BIG
     term = f'{a} {"-" if minus else "+"} {b} = {result}'
     return text, {'ja': f'{term} です。', 'ja1': f'{term} です。', 'en': f'{term}.', 'en1': f'{term}.'}
 

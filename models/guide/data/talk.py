@@ -82,7 +82,7 @@ talk('thanks', ['ありがとう[ございます|ございました|、助かり
      "[i'm|i am] [grateful|thankful|very glad for your help|so grateful]", 'many thanks',
      'you [helped|have helped|saved] me[ a lot| very much|]', 'much obliged', 'that was [very |]kind of you',
      'good help'],
-     ['どういたしまして。お役に立てて、うれしいです。', 'どういたしまして。またいつでも聞いてください。'], [
+     ['どういたしまして。お役に立てて、うれしく思います。', 'どういたしまして。またいつでも聞いてください。'], [
      "You're welcome! I am glad to help.", "You're welcome! Ask me any time."], weight=2)
 talk('how-are-you', ['元気[ですか|？|にしてる|だった|でしたか|かい|にしていましたか|]',
      '調子はどう[ですか|だい|？|]', '[ご機嫌|気分|具合|機嫌][は|]いかが[ですか|でしょうか|]',
@@ -184,7 +184,7 @@ talk('praise', [YOU + '[は|って|、][かしこい|賢い|すごい|かわい�
     '[すごい|えらい|さすが|上手|よくできました|いいね|素晴らしい|正解|その通り][ですね|！|だ|]',
     '[よく|うまく]答えられ[ました|たね]'], ["you're [smart|clever|great|cute|funny|amazing|good|wonderful]",
     '[well done|good job|amazing|wonderful|excellent|nice|great|cool|correct|right]', 'i like you',
-    'good answer'], ['ありがとうございます。うれしいです。'], ['Thank you! That makes me happy.'])
+    'good answer'], ['ありがとうございます。うれしく思います。'], ['Thank you! That makes me happy.'])
 talk('insult', [YOU + 'は[ばか|馬鹿|役立たず|だめ|頭が悪い|つまらない][ですね|だな|だ|]',
     '[使えない|全然だめ|つまらない|間違ってる|違う|ちがうよ|おかしい][な|よ|ね|]'], [
     "you're [stupid|useless|bad|boring|wrong|dumb]", '[that is|that\'s] [wrong|bad|nonsense|not right]',
