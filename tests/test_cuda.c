@@ -1,8 +1,8 @@
 /* The cuda backend against the float64 reference, over every format of the zoo (zoo.c): relative error of logits and
  * activations, equal bits however tokens are batched, rewinding, forks, saved caches, greedy and random sampling.
  *
- * Skips without a GPU.  `test_cuda NAME` tests the models whose names hold NAME, `test_cuda --few NAME` only a few tokens of
- * them by both drivers (for tools that slow the device down).  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent, each with `, mma` for prompts by mma.sync on every card; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
+ * Skips without a GPU.  `test_cuda NAME` tests the models whose names hold NAME, `test_cuda --few DRIVER NAME` only a few
+ * tokens of them (for tools that slow the device down).  `test_cuda --speed DRIVER VARIANT...` (auto, graph, persistent, each with `, mma` for prompts by mma.sync on every card; plain, act-order, bias, bias+act-order) times decoding and prefill at the seed model's shape instead. */
 #include "config.h"
 
 #include <math.h>
@@ -416,22 +416,24 @@ static void speed(const char *driver, const char *variant)
     tiny_free(m);
 }
 
-/* A few tokens of the models whose names hold `part`. */
-static void test_few(const char *part)
+/* A few tokens of the models whose names hold `part`, by one driver, alone and together. */
+static void test_few(const char *driver, const char *part)
 {
-    enum { FEW = 6 };
-    const int32_t ids[FEW] = { 1, 2, 3, 5, 7, 11 };
+    enum { FEW = 8 };
+    const int32_t ids[FEW] = { 1, 2, 3, 5, 7, 11, 13, 17 };
     for (int i = ZOO_GPU; i < N_ZOO; i++) {
         if (!strstr(zoo[i].name, part))
             continue;
         TinyModel *m = tiny_new(&zoo[i], 1 + (uint64_t)(i - ZOO_GPU));
+        const size_t bytes = (size_t)tiny_shape(m)->n_vocab * sizeof(float);
+        float *x = malloc(bytes), *y = malloc(bytes);
         Side gpu = { 0 };
-        if (side_open(&gpu, "cuda", m, "persistent", false))
-            test_drivers(zoo[i].name, &gpu, m, ids, FEW, 4);
-        else
-            ok(false, zoo[i].name, "opens");
+        ok(side_open(&gpu, "cuda", m, driver, false) && logits_after(&gpu, ids, FEW, 1, x) &&
+               logits_after(&gpu, ids, FEW, 4, y) && memcmp(x, y, bytes) == 0,
+           zoo[i].name, "four tokens at once give the bits of one at a time");
         side_close(&gpu);
         tiny_free(m);
+        free(x), free(y);
     }
 }
 
@@ -451,8 +453,8 @@ int main(int argc, char **argv)
             speed(argv[2], argv[i]);
         return 0;
     }
-    if (argc > 2 && strcmp(argv[1], "--few") == 0) {
-        test_few(argv[2]);
+    if (argc > 3 && strcmp(argv[1], "--few") == 0) {
+        test_few(argv[2], argv[3]);
         printf("1..%d\n", n_tests);
         return n_failed != 0;
     }
