@@ -1,7 +1,5 @@
 /* The pages of the KV cache: taken as it fills, shared by forks, copied before one of them writes,
- * given back; and what happens where there are no more.  On the CPU, and on the GPU where this build
- * and this machine have one: timelines that were fed in the same pieces give the same bits there
- * too. */
+ * given back; and what happens where there are no more.  On the CPU: CUDA's cache has no pages. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -28,31 +26,17 @@ static size_t held(const Bench *b)
     return b->rig.ops->kv_held(b->rig.loaded);
 }
 
-static int set_up(void **state, const char *backend)
+static int set_up(void **state)
 {
     Bench *b = calloc(1, sizeof *b);
     b->model = tiny_new(&zoo[ZOO_GPU], 1);
     *state = b;
-    if (!backend_find(backend))
-        return 0;
-    b->rig = rig_open(b->model, backend, NULL, 2, CONTEXT);
-    if (!b->rig.ops)
-        return 0;
+    b->rig = rig_open(b->model, "cpu", NULL, 2, CONTEXT);
     b->own = held(b);
     b->page = b->rig.ops->kv_bytes(b->rig.loaded, 1);
     b->ids = random_ids(CONTEXT, b->rig.n_vocab, 8);
     b->other = random_ids(CONTEXT, b->rig.n_vocab, 9);
     return 0;
-}
-
-static int on_cpu(void **state)
-{
-    return set_up(state, "cpu");
-}
-
-static int on_cuda(void **state)
-{
-    return set_up(state, "cuda");
 }
 
 static int tear_down(void **state)
@@ -64,15 +48,6 @@ static int tear_down(void **state)
     free(b->other);
     free(b);
     return 0;
-}
-
-/* The test's bench, or no return where there is no such device. */
-static Bench *bench_of(void **state)
-{
-    Bench *b = *state;
-    if (!b->rig.ops)
-        skip();
-    return b;
 }
 
 static void feed(Bench *b, Timeline *t, const int32_t *ids, int n)
@@ -117,7 +92,7 @@ static void expect_fresh(Bench *b, Timeline *t, const int32_t *head, int n_head,
 
 static void a_timeline_takes_pages_as_it_fills(void **state)
 {
-    Bench *b = bench_of(state);
+    Bench *b = *state;
     const BackendOps *ops = b->rig.ops;
     Timeline *t = b->rig.timeline;
     assert_int_equal(ops->kv_bytes(b->rig.loaded, PAGE), b->page);
@@ -139,7 +114,7 @@ static void a_timeline_takes_pages_as_it_fills(void **state)
 
 static void a_fork_takes_a_page_only_to_write(void **state)
 {
-    Bench *b = bench_of(state);
+    Bench *b = *state;
     feed(b, b->rig.timeline, b->ids, 300);
     size_t alone = held(b);
     Timeline *fork = fork_at(b, b->rig.timeline, 300);
@@ -156,7 +131,7 @@ static void a_fork_takes_a_page_only_to_write(void **state)
 
 static void writing_changes_one_of_many_forks(void **state)
 {
-    Bench *b = bench_of(state);
+    Bench *b = *state;
     enum { N = 5 };
     Timeline *fork[N];
     feed(b, b->rig.timeline, b->ids, 400);
@@ -187,7 +162,7 @@ static void writing_changes_one_of_many_forks(void **state)
 
 static void forks_step_over_the_border_of_a_page(void **state)
 {
-    Bench *b = bench_of(state);
+    Bench *b = *state;
     enum { STEPS = 20 };
     SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 };
     int32_t first[STEPS], second[STEPS];
@@ -206,7 +181,7 @@ static void forks_step_over_the_border_of_a_page(void **state)
 
 static void restoring_into_a_shared_page_leaves_the_other(void **state)
 {
-    Bench *b = bench_of(state);
+    Bench *b = *state;
     const BackendOps *ops = b->rig.ops;
     feed(b, b->rig.timeline, b->ids, 300);
     uint8_t *saved = malloc(ops->saved_bytes(b->rig.timeline, 100));
@@ -229,7 +204,7 @@ static void restoring_into_a_shared_page_leaves_the_other(void **state)
 
 static void thousands_of_forks_leak_nothing(void **state)
 {
-    Bench *b = bench_of(state);
+    Bench *b = *state;
     enum { ALIVE = 12, ROUNDS = 3000 };
     Timeline *alive[ALIVE] = { NULL };
     uint64_t seed = 5;
@@ -259,7 +234,7 @@ static void thousands_of_forks_leak_nothing(void **state)
 static void shrink(Bench *b)
 {
     const BackendOps *ops = b->rig.ops;
-    BackendOptions options = { .threads = 2 };
+    BackendOptions options = { .threads = 2, .tap = true }; /* as rig_open has it */
     const char *why;
     options.memory_budget = ops->weight_bytes(b->rig.loaded) + 2 * b->own + 3 * b->page;
     rig_close(&b->rig);
@@ -272,7 +247,7 @@ static void shrink(Bench *b)
 
 static void without_memory_a_timeline_stays_as_it_was(void **state)
 {
-    Bench *b = bench_of(state);
+    Bench *b = *state;
     const BackendOps *ops = b->rig.ops;
     Timeline *t, *fork, *third = NULL;
     shrink(b);
@@ -300,22 +275,18 @@ static void without_memory_a_timeline_stays_as_it_was(void **state)
     free(wanted);
 }
 
-#define ON(device, test)                                                                           \
-    {                                                                                              \
-        "on " #device ", " #test, test, on_##device, tear_down, NULL                               \
-    }
-#define BOTH(test) ON(cpu, test), ON(cuda, test)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOTH(a_timeline_takes_pages_as_it_fills),
-        BOTH(a_fork_takes_a_page_only_to_write),
-        BOTH(writing_changes_one_of_many_forks),
-        BOTH(forks_step_over_the_border_of_a_page),
-        BOTH(restoring_into_a_shared_page_leaves_the_other),
-        BOTH(thousands_of_forks_leak_nothing),
-        BOTH(without_memory_a_timeline_stays_as_it_was),
+        TEST(a_timeline_takes_pages_as_it_fills),
+        TEST(a_fork_takes_a_page_only_to_write),
+        TEST(writing_changes_one_of_many_forks),
+        TEST(forks_step_over_the_border_of_a_page),
+        TEST(restoring_into_a_shared_page_leaves_the_other),
+        TEST(thousands_of_forks_leak_nothing),
+        TEST(without_memory_a_timeline_stays_as_it_was),
     };
     return cmocka_run_group_tests_name("pages", tests, NULL, NULL);
 }
