@@ -162,12 +162,12 @@ static void next_input(TinyModel *model)
         model->order = tiny_random(&model->random, 1u << 30);
 }
 
-static void fill_layer(TinyModel *model, LayerWeights *layer)
+static void fill_layer(TinyModel *model, LayerWeights *layer, bool loud)
 {
     const ModelShape *s = &model->shape;
     int64_t heads = (int64_t)s->n_heads * s->head_dim, kv = (int64_t)s->n_kv_heads * s->head_dim;
     layer->attn_norm = dense_tensor(model, DTYPE_F32, 1, s->hidden, 0.2, 1);
-    const double gain = model->spec.loud ? 400 : 1;
+    const double gain = loud ? 400 : 1;
     layer->ffn_norm = dense_tensor(model, DTYPE_F16, 1, s->hidden, 0.2 * gain, gain);
     next_input(model);
     layer->q = linear(model, "q", heads, s->hidden);
@@ -221,7 +221,7 @@ TinyModel *tiny_new(const TinySpec *spec, uint64_t seed)
     const ModelShape *s = &model->shape;
     model->layers = calloc((size_t)s->n_layers, sizeof *model->layers);
     for (int i = 0; i < s->n_layers; i++)
-        fill_layer(model, &model->layers[i]);
+        fill_layer(model, &model->layers[i], spec->loud && i + 1 == s->n_layers);
     model->weights.layers = model->layers;
     model->weights.output_norm = dense_tensor(model, DTYPE_F32, 1, s->hidden, 0.2, 1);
     model->weights.embedding = dense_tensor(model, spec->head_dtype, s->n_vocab, s->hidden, 1, 0);

@@ -23,7 +23,7 @@ typedef struct {
     bool bias, untied, qk_norm, interleaved;
     int rope_dims, sliding_window, context;
     bool unaligned; /* every tensor at an odd address */
-    bool loud;      /* SiLU(gate) * up reaches a million */
+    bool loud;      /* SiLU(gate) * up reaches a million in the last layer */
 } TinySpec;
 
 typedef struct TinyModel TinyModel;

@@ -101,6 +101,17 @@ static __device__ __forceinline__ void finish_sums(const WgmmaCall &c, const Tar
             sum[0][i] = silu(sum[0][i], sum[1][i]);
 }
 
+static __device__ __forceinline__ bool is_ours(const Target &o, int j, int i)
+{
+    return (o.eights >> j & 1) && o.token + j * 8 + (i & 1) < o.tokens;
+}
+
+/* Value i of eight tokens j, in bytes from the thread's first. */
+static __device__ __forceinline__ uint32_t place_of(int j, int i, uint32_t step)
+{
+    return (uint32_t)(j * 8 + (i & 1)) * step + (uint32_t)(i / 2) * 32;
+}
+
 /* Bit j: token first + 8 j is there and ours to write. */
 static __device__ __forceinline__ uint32_t mine_of(const Target &o, int first)
 {
@@ -195,6 +206,35 @@ static __device__ __forceinline__ void write_unit(const WgmmaCall &c, const Targ
             if (ours >> j & 1)
                 store_four(to, w, left, aligned);
         }
+    }
+}
+
+/* The same, each value by itself: for tiles of 128 tokens, whose sums leave no registers to turn
+ * them in (measured: 10 % of a product faster so, where tiles of 64 are 5 % slower). */
+template <int N, bool ADD>
+static __device__ __forceinline__ void write_each(const WgmmaCall &c, const Target &o, int index,
+                                                  int u, const float (&v)[N / 2])
+{
+    const int JS = N / 8 < 8 ? N / 8 : 8;
+    int part, row = unit_of(c, index, u, &part) + wgmma_row(threadIdx.x % 128, 0);
+    const uint32_t step = (uint32_t)c.stride * 4;
+    char *to =
+        (char *)c.out + ((uint32_t)(row + (c.epilogue == EPILOGUE_SILU ? 0 : c.offset[part])) * 4 +
+                         (uint32_t)o.token * step);
+#pragma unroll
+    for (int j0 = 0; j0 < N / 8; j0 += JS) {
+        float old[JS * 4];
+#pragma unroll
+        for (int k = 0; ADD && k < JS * 4; k++) {
+            old[k] = 0;
+            if (o.valid[u][k % 4 / 2] && is_ours(o, j0 + k / 4, k % 4))
+                old[k] = __ldcg((const float *)(to + place_of(j0 + k / 4, k % 4, step)));
+        }
+#pragma unroll
+        for (int k = 0; k < JS * 4; k++)
+            if (o.valid[u][k % 4 / 2] && is_ours(o, j0 + k / 4, k % 4))
+                *(float *)(to + place_of(j0 + k / 4, k % 4, step)) =
+                    v[j0 * 4 + k] + (ADD ? old[k] : 0.f);
     }
 }
 
@@ -322,11 +362,18 @@ static __device__ __forceinline__ void write_tile(const WgmmaCall &c, const Tile
     else if (c.epilogue == EPILOGUE_ADD)
 #pragma unroll
         for (int u = 0; u < UNITS; u++)
-            write_unit<N, JS, true>(c, o, index, u, sum[u]);
+            if (N == 128)
+                write_each<N, true>(c, o, index, u, sum[u]);
+            else
+                write_unit<N, JS, true>(c, o, index, u, sum[u]);
     else
 #pragma unroll
         for (int u = 0; u < UNITS; u++)
-            if (u == 0 || c.epilogue != EPILOGUE_SILU)
+            if (u && c.epilogue == EPILOGUE_SILU)
+                break;
+            else if (N == 128)
+                write_each<N, false>(c, o, index, u, sum[u]);
+            else
                 write_unit<N, 1, false>(c, o, index, u, sum[u]);
 }
 #endif
