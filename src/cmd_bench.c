@@ -293,11 +293,12 @@ static void print_explanations(const Bench *bench)
 
 static void print_json(Bench *bench)
 {
-    json_t *object =
-        json_pack("{s:{s:s, s:s, s:i, s:f}, s:{s:s, s:s, s:f}, s:O}", "machine", "cpu", bench->cpu,
-                  "backend", bench->info.backend, "threads", bench->threads, "memory_bytes_per_s",
-                  bench->memory_rate, "model", "weights_file", bench->info.weights_file, "quant",
-                  bench->info.quant, "token_bytes", token_bytes(&bench->info), "rows", bench->rows);
+    json_t *object = json_pack("{s:{s:s, s:s, s:i, s:f}, s:{s:s, s:s, s:f, s:f}, s:O}", "machine",
+                               "cpu", bench->cpu, "backend", bench->info.backend, "threads",
+                               bench->threads, "memory_bytes_per_s", bench->memory_rate, "model",
+                               "weights_file", bench->info.weights_file, "quant", bench->info.quant,
+                               "token_bytes", token_bytes(&bench->info), "memory_bytes",
+                               (double)bench->info.memory_bytes, "rows", bench->rows);
     char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
 
     printf("%s\n", text ? text : "{}");
