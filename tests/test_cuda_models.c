@@ -134,11 +134,23 @@ static void add_logits(Case *c, Distance *d)
     distance_add(d, logits[1], logits[0], (size_t)n[0]);
 }
 
-static double worst_tap(Case *c)
+/* Where something was furthest off. */
+typedef struct {
+    double error;
+    size_t tokens;
+    int layer, point;
+} Worst;
+
+static void worst_take(Worst *worst, Worst other)
+{
+    if (!(other.error <= worst->error))
+        *worst = other;
+}
+
+static void add_taps(Case *c, size_t tokens, Worst *worst)
 {
     size_t n = (size_t)c->info.hidden;
     float *values[2] = { calloc(n, sizeof(float)), calloc(n, sizeof(float)) };
-    double worst = 0;
 
     assert_true(values[0] && values[1]);
     for (int layer = 0; layer < c->info.n_layers; layer++) {
@@ -147,12 +159,11 @@ static double worst_tap(Case *c)
             for (int i = 0; i < 2; i++)
                 GOOD(session_tap(c->session[i], layer, point, values[i], &err));
             distance_add(&d, values[1], values[0], n);
-            worst = fmax(worst, relative(d));
+            worst_take(worst, (Worst){ relative(d), tokens, layer, point });
         }
     }
     free(values[0]);
     free(values[1]);
-    return worst;
 }
 
 /* ---- prompts ---- */
@@ -179,7 +190,8 @@ static void make_prompt(Case *c, Tokens *out)
 static void check_prompts(Case *c, const Tokens *prompt)
 {
     static const size_t ends[] = { 1, 2, 5, 13, 14, 64, 65, 200, N_PROMPT };
-    double worst_logits = 0, worst_layer = 0;
+    static const char *const points[N_POINTS] = { "input", "attention", "feed-forward", "output" };
+    Worst logits = { 0 }, tap = { 0 };
 
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         Tokens part = { prompt->ids, ends[i], 0 };
@@ -187,11 +199,14 @@ static void check_prompts(Case *c, const Tokens *prompt)
         for (int k = 0; k < 2; k++)
             GOOD(session_sync(c->session[k], &part, NULL, NULL, &err));
         add_logits(c, &d);
-        worst_logits = fmax(worst_logits, relative(d));
-        worst_layer = fmax(worst_layer, worst_tap(c));
+        worst_take(&logits, (Worst){ relative(d), ends[i], 0, 0 });
+        add_taps(c, ends[i], &tap);
     }
-    check_below(c, "activations, relative error", worst_layer, TAP_ERROR);
-    check_below(c, "logits, relative error", worst_logits, LOGIT_ERROR);
+    print_message("# %s: furthest: %s of layer %d after %zu tokens; logits after %zu\n",
+                  strrchr(c->path, '/') + 1, points[tap.point], tap.layer, tap.tokens,
+                  logits.tokens);
+    check_below(c, "activations, relative error", tap.error, TAP_ERROR);
+    check_below(c, "logits, relative error", logits.error, LOGIT_ERROR);
 }
 
 static double margin_of(const float *logits, int n, int32_t best)
