@@ -142,10 +142,12 @@ bool start_open_model(ChatStart *start, const char *model, Error *err)
     Buf chosen = BUF_INIT;
     Request *open;
 
-    if (model)
+    if (model) {
         buf_puts(&chosen, model);
-    else if (!start_choose_model(options, start->store, &chosen))
+    } else if (!start_choose_model(options, start->store, &chosen)) {
+        buf_release(&chosen); /* it has held places that were looked at */
         return start_no_model(err);
+    }
     open = request_new(REQUEST_OPEN);
     open->model = buf_take(&chosen);
     open->backend = xstrdup(options_string(options, "backend"));
