@@ -162,7 +162,7 @@ static cudaError_t fill_call(CudaLoaded *m, PersistentCall *c)
     TRY(arena_alloc(&m->arena, (void **)&c->x0, (size_t)DECODE_TOKENS * s->hidden * sizeof(float)));
     size_t bytes = (size_t)e->layer_floats * s->n_layers * DECODE_TOKENS * sizeof(float);
     TRY(arena_alloc(&m->arena, (void **)&e->base, bytes));
-    return cudaMemset(e->base, 0xff, bytes);
+    return cudaMemsetAsync(e->base, 0xff, bytes, backend_of(m)->stream);
 }
 
 cudaError_t driver_prepare(CudaLoaded *m)
@@ -234,7 +234,7 @@ static cudaError_t race(CudaLoaded *m, int tokens, cudaGraphExec_t graph,
     size_t bytes = (size_t)s->n_layers * 2 * s->n_kv_heads * CONTEXT * s->head_dim * sizeof(__half);
     TRY(cudaMalloc((void **)&run.kv, bytes));
     float a = 0, b = 0;
-    cudaError_t e = cudaMemset(run.kv, 0, bytes);
+    cudaError_t e = cudaMemsetAsync(run.kv, 0, bytes, backend_of(m)->stream);
     if (e == cudaSuccess)
         e = forward_set_run(m, &run);
     if (e == cudaSuccess)

@@ -89,7 +89,7 @@ static KStatus load_layer(Loading *l, const LayerWeights *in, DevLayer *out)
 
 /* q, k, v and gate, up see one input, so in real files their act-order is one: equal orders become
  * the same pointer, and x is brought into order once. */
-static cudaError_t share_perm(DevLinear *a, const DevLinear *b)
+static cudaError_t share_perm(DevLinear *a, const DevLinear *b, cudaStream_t stream)
 {
     if (!a->perm || !b->perm || a->perm == b->perm || a->k_blocks != b->k_blocks)
         return cudaSuccess;
@@ -97,9 +97,11 @@ static cudaError_t share_perm(DevLinear *a, const DevLinear *b)
     int *x = (int *)malloc(2 * bytes), *y = x + bytes / sizeof(int);
     if (!x)
         return cudaErrorMemoryAllocation;
-    cudaError_t e = cudaMemcpy(x, a->perm, bytes, cudaMemcpyDeviceToHost);
+    cudaError_t e = cudaMemcpyAsync(x, a->perm, bytes, cudaMemcpyDeviceToHost, stream);
     if (e == cudaSuccess)
-        e = cudaMemcpy(y, b->perm, bytes, cudaMemcpyDeviceToHost);
+        e = cudaMemcpyAsync(y, b->perm, bytes, cudaMemcpyDeviceToHost, stream);
+    if (e == cudaSuccess)
+        e = cudaStreamSynchronize(stream);
     if (e == cudaSuccess && memcmp(x, y, bytes) == 0)
         a->perm = b->perm;
     free(x);
@@ -131,11 +133,11 @@ static KStatus load_weights_all(Loading *l, const ModelWeights *w)
         DevLayer *d = &m->layers[i];
         s = load_layer(l, &w->layers[i], d);
         if (s == KS_OK)
-            s = cuda_status(l->b, share_perm(&d->k, &d->q), "act-order");
+            s = cuda_status(l->b, share_perm(&d->k, &d->q, l->b->stream), "act-order");
         if (s == KS_OK)
-            s = cuda_status(l->b, share_perm(&d->v, &d->q), "act-order");
+            s = cuda_status(l->b, share_perm(&d->v, &d->q, l->b->stream), "act-order");
         if (s == KS_OK)
-            s = cuda_status(l->b, share_perm(&d->up, &d->gate), "act-order");
+            s = cuda_status(l->b, share_perm(&d->up, &d->gate, l->b->stream), "act-order");
     }
     return s;
 }
@@ -177,6 +179,7 @@ static int widest_input(const CudaLoaded *m)
 static cudaError_t reserve(CudaLoaded *m)
 {
     const ModelShape *s = &m->shape;
+    const CudaBackend *backend = (const CudaBackend *)m->base.backend;
     const size_t T = m->can_prefill ? m->prefill_tokens : DECODE_TOKENS,
                  q_dim = (size_t)s->n_heads * s->head_dim;
     const size_t kv_dim = (size_t)s->n_kv_heads * s->head_dim;
@@ -206,11 +209,11 @@ static cudaError_t reserve(CudaLoaded *m)
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         cudaError_t e = arena_alloc(&m->arena, want[i].p, want[i].bytes);
         if (e == cudaSuccess)
-            e = cudaMemset(*want[i].p, 0, want[i].bytes);
+            e = cudaMemsetAsync(*want[i].p, 0, want[i].bytes, backend->stream);
         if (e != cudaSuccess)
             return e;
     }
-    if (((CudaBackend *)m->base.backend)->tap) {
+    if (backend->tap) {
         cudaError_t e =
             arena_alloc(&m->arena, (void **)&m->taps, (size_t)s->n_layers * 4 * s->hidden * 4);
         if (e == cudaSuccess)
@@ -273,6 +276,9 @@ KStatus cuda_load(Backend *backend, const ModelShape *shape, const ModelWeights 
         s = cuda_status(b, reserve(m), "work space");
     if (s == KS_OK)
         s = cuda_status(b, driver_prepare(m), "work space");
+    /* What cudaMemcpy sent up may still be on its way, on a stream that ours does not wait for. */
+    if (s == KS_OK)
+        s = cuda_status(b, cudaDeviceSynchronize(), "work space");
     if (s == KS_OK)
         s = cuda_status(b, driver_capture(m), "capturing the decode graph");
     if (s != KS_OK) {
