@@ -25,7 +25,7 @@ def arguments():
     parser.add_argument('--out', default='guide-fp16', help='directory to write (default: %(default)s)')
     parser.add_argument('--conversations', type=int, default=800_000)
     parser.add_argument('--valid', type=int, default=3000, help='conversations that loss is measured on')
-    parser.add_argument('--steps', type=int, default=5800)
+    parser.add_argument('--steps', type=int, default=5400)
     parser.add_argument('--tokens', type=int, default=65536, help='tokens in a step')
     parser.add_argument('--rate', type=float, default=1.5e-3, help='highest learning rate')
     parser.add_argument('--warmup', type=int, default=200)

@@ -168,7 +168,10 @@ def japanese(rng):
 
 # ---- telling and asking ----
 
-TELL_JA = ['{n}です。', '{n}といいます。', '{n}と申します。', '私は{n}です。', '僕は{n}です。', '俺は{n}だ。',
+I_JA = '[私|僕|俺|わたし|ぼく|おれ|あたし|うち|自分|わたくし]'
+TELL_JA = [I_JA + 'は{n}[です|だ|だよ|といいます|と申します|っていうの|という者です]。', I_JA + 'は{n}です。', I_JA + 'の名前は{n}です。',
+           I_JA + 'の名は{n}[です|といいます]。', I_JA + '[、|が|こそ]{n}です。',
+           '{n}です。', '{n}といいます。', '{n}と申します。', '私は{n}です。', '僕は{n}です。', '俺は{n}だ。',
            'わたしの名前は{n}です。', '名前は{n}です。',
            '{n}と呼んでください。', '{n}って呼んで。', '{n}だよ。', '{n}っていうんだ。',
            '私の名前は{n}といいます。', 'ぼく、{n}。', '{n}と言います。',
@@ -203,7 +206,7 @@ RECALL_JA = ['[私|僕|俺|わたし|ぼく|あたし|わたくし|自分|うち
              '[私|僕|わたし]は何と[名乗りました|言いました|いう名前でした|呼ばれています|呼ばれてる][か|っけ|]']
 REPLY_RECALL = {'ja': ['{n}さんです。', 'お名前は{n}さんです。', '{n}さんですね。覚えています。'], 'en': [
     'Your name is {n}.', 'You are {n}.', 'You told me that your name is {n}.']}
-TELL_EN = ["i'm {n}", 'i am {n}', 'my name is {n}', "my name's {n}", 'call me {n}', 'you can call me {n}',
+TELL_EN = ['my name is [mr|mrs|ms|dr]. {n}', "i'm {n}", 'i am {n}', 'my name is {n}', "my name's {n}", 'call me {n}', 'you can call me {n}',
            'this is {n}', "the name is {n}", "the name's {n}", 'people call me {n}',
            'my friends call me {n}', 'everyone calls me {n}', 'please call me {n}', '{n} here', "it's {n}",
            '{n} is my name', "i'm called {n}", 'they call me {n}', 'i go by {n}',
