@@ -18,6 +18,9 @@ static const BackendOps *backends[] = {
 
 enum { N_BACKENDS = sizeof backends / sizeof *backends };
 
+const char *const k_phase_name[K_PHASES] = { "input",    "q, k, v", "attention", "o",
+                                             "gate, up", "down",    "head",      "sampling" };
+
 void backend_put_first(const BackendOps *ops)
 {
     backends[0] = ops;

@@ -208,15 +208,29 @@ typedef struct {
     bool tap;             /* keep the activations of the last token of each feed for tap() */
 } BackendOptions;
 
+/* The kinds of work of a token, in their order. */
+typedef enum {
+    KPHASE_INPUT,
+    KPHASE_QKV,
+    KPHASE_ATTENTION,
+    KPHASE_O,
+    KPHASE_GATE_UP,
+    KPHASE_DOWN,
+    KPHASE_HEAD,
+    KPHASE_SAMPLING,
+    K_PHASES
+} KPhaseKind;
+
+/* "q, k, v": English; backend.c. */
+extern const char *const k_phase_name[K_PHASES];
+
 /* One kind of work of a token, over all layers. */
 typedef struct {
-    const char *name;   /* "q, k, v"; static, English */
+    const char *name;   /* of k_phase_name */
     double ms;          /* mean of a token */
     double exchange_ms; /* of ms: waiting for, and taking in, what other parts of the device made */
     double bytes;       /* weights and cached keys and values that it reads */
 } KPhase;
-
-enum { K_PHASES = 12 };
 
 typedef struct {
     double read_rate; /* bytes a second that a plain read of the device's memory reaches, measured

@@ -96,10 +96,10 @@ tests_test_locate_t_LDADD = $(TEST_LIBS)
 PROVIDER_RIG = tests/provider_rig.c tests/provider_rig.h $(TINY_MODEL)
 check_PROGRAMS += tests/test_session.t tests/test_provider.t tests/test_provider_script.t \
 	tests/test_worker.t
-tests_test_session_t_SOURCES = tests/test_session.c $(TINY_MODEL)
+tests_test_session_t_SOURCES = tests/test_session.c tests/good.h $(TINY_MODEL)
 tests_test_session_t_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/test_kvcache.t
-tests_test_kvcache_t_SOURCES = tests/test_kvcache.c $(TINY_MODEL)
+tests_test_kvcache_t_SOURCES = tests/test_kvcache.c tests/good.h $(TINY_MODEL)
 tests_test_kvcache_t_LDADD = $(TEST_LIBS)
 tests_test_provider_t_SOURCES = tests/test_provider.c $(PROVIDER_RIG)
 tests_test_provider_t_LDADD = $(TEST_LIBS)
@@ -187,7 +187,7 @@ GPU_TESTS = tests/test_cuda.t tests/test_cuda_models.t tests/test_stop.t tests/t
 	tests/test_reference.t
 GPU_SHELL_TESTS = tests/test_chat_pty.sh
 check_PROGRAMS += tests/test_cuda.t tests/test_cuda_models.t
-tests_test_cuda_models_t_SOURCES = tests/test_cuda_models.c $(OTHER_BACKEND)
+tests_test_cuda_models_t_SOURCES = tests/test_cuda_models.c tests/good.h $(OTHER_BACKEND)
 tests_test_cuda_models_t_LDADD = $(TEST_LIBS)
 tests_test_cuda_t_SOURCES = tests/test_cuda.c $(ZOO)
 tests_test_cuda_t_LDADD = $(TEST_LIBS)

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
+#include "tests/good.h"
 #include "tests/other_backend.h"
 
 #define MARGIN 0.02      /* a step with less between best and second says nothing */
@@ -116,13 +117,6 @@ static void check_below(Case *c, const char *what, double error, double bound)
     print_message("# %s: %s: %.2g\n", strrchr(c->path, '/') + 1, what, error);
     c->wrong += !(error <= bound);
 }
-
-#define GOOD(call)                                                                                 \
-    do {                                                                                           \
-        Error err = ERROR_INIT;                                                                    \
-        if (!(call))                                                                               \
-            fail_msg("%s: %s", #call, err.text);                                                   \
-    } while (0)
 
 static void add_logits(Case *c, Distance *d)
 {

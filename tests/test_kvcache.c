@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
+#include "tests/good.h"
 #include "tests/tiny_model.h"
 
 enum { REPLY = 24, CONTEXT = 1024, PAGE = 256 };
@@ -23,13 +24,6 @@ typedef struct {
     Engine *engine;
     Session *session;
 } Fixture;
-
-#define GOOD(call)                                                                                 \
-    do {                                                                                           \
-        Error err = ERROR_INIT;                                                                    \
-        if (!(call))                                                                               \
-            fail_msg("%s", err.text);                                                              \
-    } while (0)
 
 static const Sampling greedy = { .top_p = 1, .repeat_penalty = 1 };
 

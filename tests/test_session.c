@@ -15,6 +15,7 @@
 
 #include "engine/engine.h"
 #include "src/base/utf8.h"
+#include "tests/good.h"
 #include "tests/tiny_model.h"
 
 static const Sampling greedy = { .top_p = 1, .repeat_penalty = 1 };
@@ -24,13 +25,6 @@ typedef struct {
     Engine *engine;
     Session *session;
 } Fixture;
-
-#define GOOD(call)                        \
-    do {                                  \
-        Error err = ERROR_INIT;           \
-        if (!(call))                      \
-            fail_msg("%s", err.text);     \
-    } while (0)
 
 /* ---- fixture ---- */
 

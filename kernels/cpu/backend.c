@@ -304,7 +304,7 @@ static KStatus cpu_step(Timeline *base, const SampleSpec *spec, int max, int32_t
                                  &t->sample);
         if (id < 0)
             return cpu_fault(backend_of(t), KS_NAN, shape->n_layers, "logits are not finite");
-        phase_done(backend_of(t), PHASE_SAMPLING);
+        phase_done(backend_of(t), KPHASE_SAMPLING);
         t->pending = id;
         ids[(*n)++] = id;
         if (is_end(spec, id))

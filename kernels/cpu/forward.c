@@ -255,15 +255,15 @@ static void run_attention(Pass *pass, int n)
         job.product[i].out_stride = strides[i];
     }
     linear_run(pass->backend, &job);
-    phase_done(pass->backend, PHASE_QKV);
+    phase_done(pass->backend, KPHASE_QKV);
     pool_run(pass->backend->pool, n, heads_item, pass);
     attention_run(pass->timeline, pass->layer_index, n);
-    phase_done(pass->backend, PHASE_ATTENTION);
+    phase_done(pass->backend, KPHASE_ATTENTION);
     pass->from = scratch->attn;
     pass->from_stride = scratch->heads;
     run_quantise(pass, quantise_item, &layer->to_o, n);
     run_residual(pass, &layer->to_o, scratch->attn, scratch->heads, n);
-    phase_done(pass->backend, PHASE_O);
+    phase_done(pass->backend, KPHASE_O);
     tap(pass, TAP_ATTN_OUT, scratch->delta, n);
 }
 
@@ -280,10 +280,10 @@ static void run_feed_forward(Pass *pass, int n)
         job.product[i].out_stride = scratch->inner;
     }
     linear_run(pass->backend, &job);
-    phase_done(pass->backend, PHASE_GATE_UP);
+    phase_done(pass->backend, KPHASE_GATE_UP);
     run_quantise(pass, silu_item, &layer->to_down, n);
     run_residual(pass, &layer->to_down, scratch->gate, scratch->inner, n);
-    phase_done(pass->backend, PHASE_DOWN);
+    phase_done(pass->backend, KPHASE_DOWN);
     tap(pass, TAP_FFN_OUT, scratch->delta, n);
 }
 
@@ -372,7 +372,7 @@ static KStatus finish_batch(Pass *pass, int n, Want want)
         return KS_OK;
     }
     status = forward_head(loaded, scratch->h, scratch->hidden, 1, timeline->logits);
-    phase_done(pass->backend, PHASE_HEAD);
+    phase_done(pass->backend, KPHASE_HEAD);
     return status;
 }
 
@@ -386,7 +386,7 @@ KStatus forward_batch(CpuTimeline *timeline, const int32_t *ids, int n, Want wan
     if (room != KS_OK)
         return room;
     pool_run(pass.backend->pool, n, embed_item, &pass);
-    phase_done(pass.backend, PHASE_INPUT);
+    phase_done(pass.backend, KPHASE_INPUT);
     for (int layer = 0; layer < loaded->shape.n_layers; layer++) {
         if (call && call->poll)
             call->poll(call->arg);

@@ -12,21 +12,9 @@ enum {
     LOGIT_ROWS = 8    /* rows of WANT_ALL that are multiplied with the head together */
 };
 
-typedef enum {
-    PHASE_INPUT,
-    PHASE_QKV,
-    PHASE_ATTENTION,
-    PHASE_O,
-    PHASE_GATE_UP,
-    PHASE_DOWN,
-    PHASE_HEAD,
-    PHASE_SAMPLING,
-    N_PHASES
-} CpuPhase;
-
 /* Time since the end of one phase belongs to the one that ends next. */
 typedef struct {
-    double last, ms[N_PHASES];
+    double last, ms[K_PHASES];
 } PhaseClock;
 
 typedef struct {
@@ -154,10 +142,10 @@ KStatus cpu_fault(CpuBackend *backend, KStatus status, int layer, const char *wh
 
 /* ---- profile.c ---- */
 
-void phase_note(PhaseClock *clock, CpuPhase phase);
+void phase_note(PhaseClock *clock, KPhaseKind phase);
 KStatus cpu_profile(Timeline *timeline, int tokens, KProfile *out);
 
-static inline void phase_done(const CpuBackend *backend, CpuPhase phase)
+static inline void phase_done(const CpuBackend *backend, KPhaseKind phase)
 {
     if (backend->clock)
         phase_note(backend->clock, phase);

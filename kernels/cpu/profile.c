@@ -15,7 +15,7 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-void phase_note(PhaseClock *clock, CpuPhase phase)
+void phase_note(PhaseClock *clock, KPhaseKind phase)
 {
     double now = now_ms();
 
@@ -54,29 +54,27 @@ static double input_bytes(const MatrixInput *input)
 }
 
 /* cache_bytes: of the keys and values that a token looks at. */
-static void count_bytes(const CpuLoaded *loaded, double cache_bytes, double bytes[N_PHASES])
+static void count_bytes(const CpuLoaded *loaded, double cache_bytes, double bytes[K_PHASES])
 {
     for (int i = 0; i < loaded->shape.n_layers; i++) {
         const CpuLayer *layer = &loaded->layers[i];
 
-        bytes[PHASE_QKV] += input_bytes(&layer->to_qkv);
-        bytes[PHASE_O] += input_bytes(&layer->to_o);
-        bytes[PHASE_GATE_UP] += input_bytes(&layer->to_gate_up);
-        bytes[PHASE_DOWN] += input_bytes(&layer->to_down);
+        bytes[KPHASE_QKV] += input_bytes(&layer->to_qkv);
+        bytes[KPHASE_O] += input_bytes(&layer->to_o);
+        bytes[KPHASE_GATE_UP] += input_bytes(&layer->to_gate_up);
+        bytes[KPHASE_DOWN] += input_bytes(&layer->to_down);
     }
-    bytes[PHASE_ATTENTION] = cache_bytes;
-    bytes[PHASE_HEAD] = input_bytes(&loaded->to_head);
+    bytes[KPHASE_ATTENTION] = cache_bytes;
+    bytes[KPHASE_HEAD] = input_bytes(&loaded->to_head);
 }
 
 KStatus cpu_profile(Timeline *timeline, int tokens, KProfile *out)
 {
-    static const char *const name[N_PHASES] = { "input",    "q, k, v", "attention", "o",
-                                                "gate, up", "down",    "head",      "sampling" };
     static const SampleSpec greedy = { .top_p = 1, .repeat_penalty = 1 };
     const CpuTimeline *t = (const CpuTimeline *)timeline;
     CpuBackend *backend = (CpuBackend *)timeline->loaded->backend;
     PhaseClock clock = { 0 };
-    double bytes[N_PHASES] = { 0 }, start = 0, cache = 0;
+    double bytes[K_PHASES] = { 0 }, start = 0, cache = 0;
     KStatus status = KS_OK;
 
     memset(out, 0, sizeof *out);
@@ -98,8 +96,8 @@ KStatus cpu_profile(Timeline *timeline, int tokens, KProfile *out)
         return status;
     out->ms = (now_ms() - start) / tokens;
     count_bytes((const CpuLoaded *)timeline->loaded, cache, bytes);
-    out->n_phases = N_PHASES;
-    for (int i = 0; i < N_PHASES; i++)
-        out->phase[i] = (KPhase){ name[i], clock.ms[i] / tokens, 0, bytes[i] };
+    out->n_phases = K_PHASES;
+    for (int i = 0; i < K_PHASES; i++)
+        out->phase[i] = (KPhase){ k_phase_name[i], clock.ms[i] / tokens, 0, bytes[i] };
     return KS_OK;
 }

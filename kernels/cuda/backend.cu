@@ -269,7 +269,7 @@ static KStatus restore(Timeline *base, int from, int n, const int32_t *ids, cons
 
 /* ---- evaluation ---- */
 
-static cudaError_t set_run(CudaTimeline *t, const int32_t *ids, int pos, int n)
+cudaError_t timeline_set_run(CudaTimeline *t, const int32_t *ids, int pos, int n)
 {
     RunState run;
     memset(&run, 0, sizeof run);
@@ -306,7 +306,7 @@ static KStatus finish(CudaTimeline *t, const char *what)
 static cudaError_t feed_batch(CudaTimeline *t, const int32_t *ids, int n, bool prefill)
 {
     CudaLoaded *m = loaded_of(t);
-    cudaError_t e = set_run(t, ids, t->length, n);
+    cudaError_t e = timeline_set_run(t, ids, t->length, n);
     if (e == cudaSuccess && prefill)
         e = cudaMemcpyAsync(t->dev_ids, ids, (size_t)n * sizeof *ids, cudaMemcpyHostToDevice,
                             device_of(t)->stream);
@@ -389,7 +389,7 @@ static KStatus feed(Timeline *base, const int32_t *ids, int n, Want want, const 
 /* Evaluates history[pos]. */
 static cudaError_t launch_eval(CudaTimeline *t, int pos)
 {
-    cudaError_t e = set_run(t, t->history + pos, pos, 1);
+    cudaError_t e = timeline_set_run(t, t->history + pos, pos, 1);
     return e == cudaSuccess ? cudaGraphLaunch(loaded_of(t)->eval, device_of(t)->stream) : e;
 }
 
@@ -411,7 +411,7 @@ static cudaError_t last_row(CudaTimeline *t)
     cudaError_t e = cudaMemcpyAsync(m->logits, t->all + (t->n_logits - 1) * n, n * sizeof(float),
                                     cudaMemcpyDeviceToDevice, device_of(t)->stream);
     if (e == cudaSuccess)
-        e = set_run(t, t->history + t->length - 1, t->length - 1, 1);
+        e = timeline_set_run(t, t->history + t->length - 1, t->length - 1, 1);
     t->in_all = false;
     t->n_logits = 1;
     return e;

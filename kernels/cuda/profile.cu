@@ -6,7 +6,6 @@
  * time that the kernel took.  Nothing of this runs, or is there, unless somebody asks. */
 #include "kernels/cuda/profile.cuh"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +13,7 @@
 #include "kernels/cuda/load.cuh"
 #include "kernels/cuda/timeline.cuh"
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        cudaError_t try_error = (call);                                                            \
-        if (try_error != cudaSuccess)                                                              \
-            return try_error;                                                                      \
-    } while (0)
-
-enum { IN, QKV, ATTENTION, O, GATE_UP, DOWN, HEAD, SAMPLING, N_PHASES };
-enum { LAYER_PHASES = 5 };
+enum { LAYER_PHASES = KPHASE_HEAD - KPHASE_QKV };
 
 /* ---- the memory's rate ---- */
 
@@ -100,13 +91,8 @@ typedef struct {
     PhaseMarks marks;
     int core_marks;             /* of the graph; two more follow: head, sampling */
     unsigned long long *clocks; /* [SM][N_CLOCKS], device */
-    double ms[N_PHASES], exchange[N_PHASES], layers_ms, cache_bytes;
+    double ms[K_PHASES], exchange[K_PHASES], layers_ms, cache_bytes;
 } Profiler;
-
-static CudaBackend *backend_of(const Profiler *p)
-{
-    return (CudaBackend *)p->m->base.backend;
-}
 
 static int core_marks_of(const Profiler *p)
 {
@@ -116,7 +102,7 @@ static int core_marks_of(const Profiler *p)
 static cudaError_t capture_clocked(Profiler *p)
 {
     CudaLoaded *m = p->m;
-    CudaBackend *b = backend_of(p);
+    CudaBackend *b = backend_of(p->m);
     const bool pdl = b->pdl;
     b->pdl = false;
     m->marks = &p->marks;
@@ -135,7 +121,7 @@ static cudaError_t profiler_open(Profiler *p, CudaLoaded *m)
 {
     memset(p, 0, sizeof *p);
     p->m = m, p->persistent = m->persistent[1];
-    CudaBackend *b = backend_of(p);
+    CudaBackend *b = backend_of(p->m);
     const int n = 4 + LAYER_PHASES * m->shape.n_layers;
     const size_t clock_bytes = (size_t)b->n_sms * N_CLOCKS * sizeof *p->clocks;
     p->marks.event = (cudaEvent_t *)calloc((size_t)n, sizeof *p->marks.event);
@@ -158,14 +144,14 @@ static void profiler_close(Profiler *p)
     cudaFree(p->clocks);
 }
 
-/* Phase of the time between marks i and i + 1; N_PHASES: all layers, by one kernel. */
+/* Phase of the time between marks i and i + 1; K_PHASES: all layers, by one kernel. */
 static int phase_of(const Profiler *p, int i)
 {
     if (i == 0)
-        return IN;
+        return KPHASE_INPUT;
     if (i >= p->core_marks - 1)
-        return i == p->core_marks - 1 ? HEAD : SAMPLING;
-    return p->persistent ? N_PHASES : QKV + (i - 1) % LAYER_PHASES;
+        return i == p->core_marks - 1 ? KPHASE_HEAD : KPHASE_SAMPLING;
+    return p->persistent ? K_PHASES : KPHASE_QKV + (i - 1) % LAYER_PHASES;
 }
 
 static cudaError_t add_times(Profiler *p)
@@ -174,7 +160,7 @@ static cudaError_t add_times(Profiler *p)
         float ms = 0;
         TRY(cudaEventElapsedTime(&ms, p->marks.event[i], p->marks.event[i + 1]));
         const int phase = phase_of(p, i);
-        *(phase == N_PHASES ? &p->layers_ms : &p->ms[phase]) += ms;
+        *(phase == K_PHASES ? &p->layers_ms : &p->ms[phase]) += ms;
     }
     return cudaSuccess;
 }
@@ -183,13 +169,8 @@ static cudaError_t add_times(Profiler *p)
 static cudaError_t run_token(Profiler *p, CudaTimeline *t, int32_t *id)
 {
     CudaLoaded *m = p->m;
-    cudaStream_t stream = backend_of(p)->stream;
-    RunState run;
-    memset(&run, 0, sizeof run);
-    run.kv = t->kv, run.context = t->context, run.pos = t->length, run.n = 1,
-    run.nan_layer = INT_MAX, run.ids[0] = t->history[t->length];
-    m->owner = t;
-    TRY(forward_set_run(m, &run));
+    cudaStream_t stream = backend_of(p->m)->stream;
+    TRY(timeline_set_run(t, t->history + t->length, t->length, 1));
     TRY(cudaGraphLaunch(p->graph, stream));
     TRY(forward_head(m, 0, 1, m->logits));
     m->marks = &p->marks;
@@ -209,7 +190,7 @@ static cudaError_t run_token(Profiler *p, CudaTimeline *t, int32_t *id)
 /* Shares the time of all layers out by the cycles that SMs counted. */
 static cudaError_t share_out(Profiler *p)
 {
-    const int n = backend_of(p)->n_sms;
+    const int n = backend_of(p->m)->n_sms;
     double cycles[N_CLOCKS] = { 0 }, all = 0;
     if (!p->persistent)
         return cudaSuccess;
@@ -222,13 +203,13 @@ static cudaError_t share_out(Profiler *p)
         cycles[i % N_CLOCKS] += (double)host[i], all += (double)host[i];
     free(host);
     const double each = all > 0 ? p->layers_ms / all : 0;
-    const int phase[4] = { QKV, O, GATE_UP, DOWN };
+    const int phase[4] = { KPHASE_QKV, KPHASE_O, KPHASE_GATE_UP, KPHASE_DOWN };
     for (int i = 0; i < 4; i++) {
         p->exchange[phase[i]] = cycles[CLOCK_TAKE + i] * each;
         p->ms[phase[i]] = (cycles[CLOCK_TAKE + i] + cycles[CLOCK_MEET + i]) * each;
     }
-    p->exchange[ATTENTION] = cycles[CLOCK_HEADS] * each;
-    p->ms[ATTENTION] = (cycles[CLOCK_HEADS] + cycles[CLOCK_ATTEND]) * each;
+    p->exchange[KPHASE_ATTENTION] = cycles[CLOCK_HEADS] * each;
+    p->ms[KPHASE_ATTENTION] = (cycles[CLOCK_HEADS] + cycles[CLOCK_ATTEND]) * each;
     return e;
 }
 
@@ -245,28 +226,26 @@ static double linear_bytes(const DevLinear *w)
     return bytes + n / dtype_info(w->dtype)->block * dtype_info(w->dtype)->block_bytes;
 }
 
-static void count_bytes(const CudaLoaded *m, double bytes[N_PHASES])
+static void count_bytes(const CudaLoaded *m, double bytes[K_PHASES])
 {
     for (int i = 0; i < m->shape.n_layers; i++) {
         const DevLayer *l = &m->layers[i];
-        bytes[QKV] += linear_bytes(&l->q) + linear_bytes(&l->k) + linear_bytes(&l->v);
-        bytes[O] += linear_bytes(&l->o);
-        bytes[GATE_UP] += linear_bytes(&l->gate) + linear_bytes(&l->up);
-        bytes[DOWN] += linear_bytes(&l->down);
+        bytes[KPHASE_QKV] += linear_bytes(&l->q) + linear_bytes(&l->k) + linear_bytes(&l->v);
+        bytes[KPHASE_O] += linear_bytes(&l->o);
+        bytes[KPHASE_GATE_UP] += linear_bytes(&l->gate) + linear_bytes(&l->up);
+        bytes[KPHASE_DOWN] += linear_bytes(&l->down);
     }
-    bytes[HEAD] = linear_bytes(&m->head);
+    bytes[KPHASE_HEAD] = linear_bytes(&m->head);
 }
 
 static void fill(const Profiler *p, int tokens, KProfile *out)
 {
-    static const char *const name[N_PHASES] = { "input",    "q, k, v", "attention", "o",
-                                                "gate, up", "down",    "head",      "sampling" };
-    double bytes[N_PHASES] = { 0 };
+    double bytes[K_PHASES] = { 0 };
     count_bytes(p->m, bytes);
-    bytes[ATTENTION] = p->cache_bytes / tokens;
-    out->n_phases = N_PHASES;
-    for (int i = 0; i < N_PHASES; i++) {
-        out->phase[i].name = name[i];
+    bytes[KPHASE_ATTENTION] = p->cache_bytes / tokens;
+    out->n_phases = K_PHASES;
+    for (int i = 0; i < K_PHASES; i++) {
+        out->phase[i].name = k_phase_name[i];
         out->phase[i].ms = p->ms[i] / tokens;
         out->phase[i].exchange_ms = p->exchange[i] / tokens;
         out->phase[i].bytes = bytes[i];

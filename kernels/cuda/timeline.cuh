@@ -24,4 +24,8 @@ typedef struct {
     int32_t *dev_ids; /* [prefill_tokens] */
 } CudaTimeline;
 
+/* What the next pass is about: n tokens of t, the first at position pos; the ids of as many as
+ * decode at once.  The model's row of logits becomes t's. */
+cudaError_t timeline_set_run(CudaTimeline *t, const int32_t *ids, int pos, int n);
+
 #endif
