@@ -234,7 +234,7 @@ EXTRA_DIST += tests/bench/make_seed_model.py tests/bench/results-cuda.md tests/b
 check_PROGRAMS += tests/test_guide_model.t
 tests_test_guide_model_t_SOURCES = tests/test_guide_model.c
 tests_test_guide_model_t_LDADD = $(TEST_LIBS)
-EXTRA_DIST += tests/data/guide_reference.json tests/make_guide_reference.py
+EXTRA_DIST += tests/data/guide_reference.json tests/make_guide_reference.py tests/check_autogptq.py
 # What documents show is its output; update-screens renews it there.
 dist_check_SCRIPTS += tests/test_examples.sh
 EXTRA_DIST += tests/check-examples
